@@ -1,0 +1,158 @@
+#include "config/yaml_json.h"
+
+#include "agent/base/text.h"
+#include "config/json_names.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace sonde::config {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using nlohmann::json;
+
+constexpr int deepest = 64;
+
+/// What `check/list` prints of a check and no Check message holds (spec 04 §2.8).
+constexpr std::array<std::string_view, 3> of_the_api{"folderUid", "alerts", "disableReason"};
+
+const FieldDescriptor* member(const Descriptor& schema, std::string_view name)
+{
+    for (int i = 0; i < schema.field_count(); ++i)
+        if (schema.field(i)->json_name() == name || alias_of(*schema.field(i)) == name)
+            return schema.field(i);
+    return nullptr;
+}
+
+std::string unknown_member(const Descriptor& schema, std::string_view name)
+{
+    std::vector<std::string_view> known;
+    for (int i = 0; i < schema.field_count(); ++i)
+        known.push_back(schema.field(i)->json_name());
+    const auto nearest = text::nearest(name, known);
+    return nearest.empty() ? std::string{"is not a member"}
+                           : fmt::format("is not a member; did you mean {}?", nearest);
+}
+
+bool is_text(const FieldDescriptor* field)
+{
+    return field != nullptr && (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING ||
+                                   (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM &&
+                                       is_named_enum(*field->enum_type())));
+}
+
+/// What a plain scalar is: null, true or false, a number, or else text.
+json plain_scalar(const std::string& text, bool as_text)
+{
+    if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL")
+        return nullptr;
+    if (as_text)
+        return text;
+    if (text == "true" || text == "false")
+        return text == "true";
+    json number = json::parse(text, nullptr, false);
+    return number.is_number() ? number : json(text);
+}
+
+class Conversion {
+public:
+    explicit Conversion(Reading& reading) : reading_{reading} {}
+
+    json convert(const YAML::Node& node, const std::string& path, const Descriptor* schema,
+        const FieldDescriptor* field, int depth)
+    {
+        if (depth > deepest) {
+            reading_.problem(node, path, "is nested too deeply");
+            return nullptr;
+        }
+        if (node.IsMap())
+            return map(node, path, schema, depth);
+        if (node.IsSequence()) {
+            json list = json::array();
+            for (std::size_t i = 0; i < node.size(); ++i)
+                list.push_back(
+                    convert(node[i], fmt::format("{}[{}]", path, i), schema, field, depth + 1));
+            return list;
+        }
+        return node.IsScalar() ? scalar(node, path, field) : json(nullptr);
+    }
+
+private:
+    json scalar(const YAML::Node& node, const std::string& path, const FieldDescriptor* field)
+    {
+        const auto text = reading_.interpolate(node.Scalar());
+        if (!text) {
+            reading_.problem(node, path, text.error().message);
+            return nullptr;
+        }
+        if (!text::is_utf8(*text)) {
+            reading_.problem(node, path, "not valid UTF-8");
+            return nullptr;
+        }
+        return node.Tag() == "!" ? json(*text) : plain_scalar(*text, is_text(field));
+    }
+
+    json map(const YAML::Node& node, const std::string& path, const Descriptor* schema, int depth)
+    {
+        json object = json::object();
+        for (const auto& entry : node) {
+            if (!entry.first.IsScalar()) {
+                reading_.problem(entry.first, path, "a key must be a single word");
+                continue;
+            }
+            const std::string& key = entry.first.Scalar();
+            const std::string where = path.empty() ? key : path + '.' + key;
+            if (object.contains(key))
+                reading_.problem(entry.first, where, "is there twice");
+            const auto* field = schema == nullptr ? nullptr : member(*schema, key);
+            if (schema != nullptr && field == nullptr) {
+                if (schema->name() != "Check" || !is_of_the_api(key))
+                    reading_.problem(entry.first, where, unknown_member(*schema, key));
+                continue;
+            }
+            const auto* below = field == nullptr ? nullptr : field->message_type();
+            object[key] = convert(entry.second, where, below, field, depth + 1);
+        }
+        return object;
+    }
+
+    static bool is_of_the_api(std::string_view key)
+    {
+        return std::find(of_the_api.begin(), of_the_api.end(), key) != of_the_api.end();
+    }
+
+    Reading& reading_;
+};
+
+}  // namespace
+
+std::string yaml_to_json(
+    const YAML::Node& node, Reading& reading, const std::string& path, const Descriptor* schema)
+{
+    return Conversion{reading}.convert(node, path, schema, nullptr, 1).dump();
+}
+
+YAML::Node follow(const YAML::Node& node, std::string_view path)
+{
+    const auto end = path.find_first_of(".[]");
+    const auto name = path.substr(0, end);
+    const auto rest = end == std::string_view::npos ? "" : path.substr(end + 1);
+    if (name.empty())
+        return path.empty() ? node : follow(node, rest);
+    if (node.IsMap())
+        for (const auto& entry : node)
+            if (entry.first.IsScalar() && entry.first.Scalar() == name)
+                return entry.second.IsNull() ? entry.first : follow(entry.second, rest);
+    std::size_t index = 0;
+    const auto [digits, failure] = std::from_chars(name.data(), name.data() + name.size(), index);
+    if (node.IsSequence() && failure == std::errc{} && index < node.size())
+        return follow(node[index], rest);
+    return node;
+}
+
+}  // namespace sonde::config
