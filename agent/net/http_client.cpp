@@ -1,0 +1,109 @@
+#include "agent/net/http_client.h"
+
+#include "agent/base/version.h"
+#include "agent/net/curl_multi.h"
+
+#include <boost/asio/use_awaitable.hpp>
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace sonde::net {
+namespace {
+
+constexpr std::size_t most_of_body = 64 * 1024;
+constexpr long longest_idle_seconds = 300;  // spec 03 §4.1
+
+struct FreeEasy {
+    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+    void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, FreeEasy>;
+using List = std::unique_ptr<curl_slist, FreeList>;
+
+/// Keeps the beginning of the body and lets the rest pass: the connection stays usable.
+std::size_t keep_body(const char* data, std::size_t, std::size_t size, void* into)
+{
+    auto& body = *static_cast<std::string*>(into);
+    body.append(data, std::min(size, most_of_body - body.size()));
+    return size;
+}
+
+List header_list(const HttpCall& call)
+{
+    curl_slist* list = nullptr;
+    for (const std::string& header : call.headers)
+        list = curl_slist_append(list, header.c_str());
+    list = curl_slist_append(list, "Expect:");  // no round trip before the body
+    return List{list};
+}
+
+void set_request(CURL* easy, const HttpCall& call, curl_slist* headers)
+{
+    curl_easy_setopt(easy, CURLOPT_URL, call.url.c_str());
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, version::user_agent().c_str());
+    if (call.method != "GET") {
+        curl_easy_setopt(
+            easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call.body.data());
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call.method.c_str());
+    }
+    if (!call.username.empty()) {
+        curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        curl_easy_setopt(easy, CURLOPT_USERNAME, call.username.c_str());
+        curl_easy_setopt(easy, CURLOPT_PASSWORD, call.password.c_str());
+    }
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(call.timeout.count()));
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, longest_idle_seconds);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+bool unusable_url(CURLcode code)
+{
+    return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+}
+
+}  // namespace
+
+asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
+{
+    HttpAnswer answer;
+    const Easy easy{curl_easy_init()};
+    if (!easy) {
+        answer.error = "out of memory";
+        co_return answer;
+    }
+    const List headers = header_list(call);
+    set_request(easy.get(), call, headers.get());
+    char detail[CURL_ERROR_SIZE] = "";
+    curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, keep_body);
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer.body);
+    if (!settings_.ca_file.empty()) {
+        curl_easy_setopt(easy.get(), CURLOPT_CAINFO, settings_.ca_file.c_str());
+        curl_easy_setopt(easy.get(), CURLOPT_CAPATH, nullptr);  // else the system's would count too
+    }
+    if (!settings_.proxy_from_environment)
+        curl_easy_setopt(easy.get(), CURLOPT_PROXY, settings_.proxy.c_str());
+
+    const CURLcode code = co_await curl_.perform(easy.get());
+    if (code == CURLE_OK) {
+        long status = 0;
+        curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+        answer.status = static_cast<int>(status);
+    } else {
+        answer.body.clear();
+        answer.error = detail[0] != '\0' ? detail : curl_easy_strerror(code);
+        answer.bad_url = unusable_url(code);
+    }
+    co_return answer;
+}
+
+}  // namespace sonde::net
