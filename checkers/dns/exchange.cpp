@@ -1,0 +1,160 @@
+#include "checkers/dns/exchange.h"
+
+#include "checkers/dial.h"
+#include "checkers/dns/metrics.h"
+#include "checkers/phase_timer.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <optional>
+
+namespace sonde::checkers::dns {
+namespace {
+
+using boost::system::error_code;
+
+constexpr std::size_t largest_datagram = 65535;
+
+/// What failed, in the words of its code. @throws operation_aborted.
+Exchanged failed(std::string_view code, const Exchange& asked, const error_code& error)
+{
+    if (error == asio::error::operation_aborted)
+        throw boost::system::system_error{error};
+    const std::string_view cause = cause_of(error, asked.server);
+    const char* const who =
+        cause.starts_with("local_") ? "this probe cannot talk to" : "no response from";
+    Exchanged out;
+    out.verdict = Verdict::fail(code,
+        fmt::format(
+            "{} {} port {}: {}", who, asked.server.to_string(), asked.port, error.message()),
+        cause);
+    return out;
+}
+
+Exchanged unreadable(const Reading& reading)
+{
+    Exchanged out;
+    out.verdict = Verdict::fail("dns_response", "response could not be read: " + reading.why,
+        reading.fit == Fit::foreign ? "mismatch" : "malformed");
+    return out;
+}
+
+template <class Socket>
+error_code open(Socket& socket, const typename Socket::endpoint_type& to, const std::string& source)
+{
+    error_code error;
+    if (socket.open(to.protocol(), error); error || source.empty())
+        return error;
+    socket.bind({asio::ip::make_address(source), 0}, error);
+    return error;
+}
+
+bool of_source(const Exchange& asked, const error_code& error)
+{
+    return !asked.source.empty() && (error.value() == EADDRNOTAVAIL || error.value() == EINVAL);
+}
+
+/// Connects within the phase "connect".
+template <class Socket>
+asio::awaitable<std::optional<Exchanged>> connect(Run& run, Socket& socket, const Exchange& asked)
+{
+    const PhaseTimer timer{run, metrics::duration_seconds, "connect"};
+    const typename Socket::endpoint_type to{asked.server, asked.port};
+    error_code error = open(socket, to, asked.source);
+    if (error) {
+        Exchanged out = failed("connect", asked, error);
+        if (of_source(asked, error))
+            out.verdict.cause = "local_source_address";
+        co_return out;
+    }
+    co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, error));
+    if (error)
+        co_return failed("connect", asked, error);
+    co_return std::nullopt;
+}
+
+asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
+{
+    asio::ip::udp::socket socket{co_await asio::this_coro::executor};
+    auto refused = co_await connect(run, socket, asked);
+    if (refused)
+        co_return std::move(*refused);
+    const PhaseTimer timer{run, metrics::duration_seconds, "request"};
+    error_code error;
+    const std::string query = build_query(asked.id, asked.name, asked.type);
+    co_await socket.async_send(
+        asio::buffer(query), asio::redirect_error(asio::use_awaitable, error));
+    std::string datagram(largest_datagram, '\0');
+    while (!error) {
+        const std::size_t size = co_await socket.async_receive(
+            asio::buffer(datagram), asio::redirect_error(asio::use_awaitable, error));
+        if (error)
+            break;
+        const std::string_view bytes = std::string_view{datagram}.substr(0, size);
+        Reading reading = read_response(bytes, asked.id, asked.name, asked.type);
+        if (reading.fit == Fit::response) {
+            Exchanged out;
+            out.message = std::move(reading.message);
+            co_return out;
+        }
+        if (reading.fit == Fit::malformed)
+            co_return unreadable(reading);
+        CheckLog::Fields why;  // somebody else's, or a forgery: the response may still come
+        why.emplace_back("why", reading.why);
+        run.log.info("Ignored a datagram", std::move(why));
+    }
+    // A refusal of the port comes with the next receive: it counts as a failed connection.
+    co_return failed(
+        error == asio::error::connection_refused ? "connect" : "dns_response", asked, error);
+}
+
+asio::awaitable<Exchanged> over_tcp(Run& run, const Exchange& asked)
+{
+    asio::ip::tcp::socket socket{co_await asio::this_coro::executor};
+    auto refused = co_await connect(run, socket, asked);
+    if (refused)
+        co_return std::move(*refused);
+    const PhaseTimer timer{run, metrics::duration_seconds, "request"};
+    error_code error;
+    std::string query = build_query(asked.id, asked.name, asked.type);
+    const std::size_t length = query.size();
+    query.insert(0, 1, static_cast<char>(length & 0xffU));
+    query.insert(0, 1, static_cast<char>(length >> 8U));
+    co_await asio::async_write(
+        socket, asio::buffer(query), asio::redirect_error(asio::use_awaitable, error));
+    unsigned char prefix[2] = {0, 0};
+    if (!error)
+        co_await asio::async_read(
+            socket, asio::buffer(prefix), asio::redirect_error(asio::use_awaitable, error));
+    std::string bytes(static_cast<std::size_t>(prefix[0] << 8U | prefix[1]), '\0');
+    if (!error)
+        co_await asio::async_read(
+            socket, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
+    if (error)
+        co_return failed("dns_response", asked, error);
+    Reading reading = read_response(bytes, asked.id, asked.name, asked.type);
+    if (reading.fit != Fit::response)
+        co_return unreadable(reading);
+    Exchanged out;
+    out.message = std::move(reading.message);
+    co_return out;
+}
+
+}  // namespace
+
+asio::awaitable<Exchanged> exchange(Run& run, Exchange asked)
+{
+    if (asked.tcp)
+        co_return co_await over_tcp(run, asked);
+    co_return co_await over_udp(run, asked);
+}
+
+}  // namespace sonde::checkers::dns

@@ -1,0 +1,202 @@
+#include "checkers/http/body.h"
+
+#include <brotli/decode.h>
+#include <fmt/format.h>
+#include <zlib.h>
+
+#include <array>
+
+namespace sonde::checkers::http {
+namespace {
+
+constexpr std::size_t piece = 64 * 1024;
+
+/// gzip with any number of members; what follows the last one must be one too.
+class Gzip final : public Decoder {
+public:
+    Gzip() { inflateInit2(&stream_, 15 + 16); }
+    ~Gzip() override { inflateEnd(&stream_); }
+    Gzip(const Gzip&) = delete;
+    Gzip& operator=(const Gzip&) = delete;
+
+    bool add(std::string_view bytes, std::string& out) override
+    {
+        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+        stream_.avail_in = static_cast<uInt>(bytes.size());
+        while (stream_.avail_in > 0) {
+            if (complete_)
+                inflateReset(&stream_);
+            std::array<char, piece>
+                buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
+            stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
+            stream_.avail_out = buffer.size();
+            const int status = inflate(&stream_, Z_NO_FLUSH);
+            out.append(buffer.data(), buffer.size() - stream_.avail_out);
+            if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
+                error = stream_.msg ? stream_.msg : "not gzip";
+                return false;
+            }
+            complete_ = status == Z_STREAM_END;
+        }
+        return true;
+    }
+    bool complete() const override { return complete_; }
+
+private:
+    z_stream stream_{};
+    bool complete_ = false;
+};
+
+/// "deflate" is sent with and without zlib's frame: the first bytes tell.
+class Deflate final : public Decoder {
+public:
+    Deflate() = default;
+    ~Deflate() override
+    {
+        if (started_)
+            inflateEnd(&stream_);
+    }
+    Deflate(const Deflate&) = delete;
+    Deflate& operator=(const Deflate&) = delete;
+
+    bool add(std::string_view bytes, std::string& out) override
+    {
+        if (complete_)
+            return true;  // what follows the stream is ignored
+        head_ += bytes;
+        if (!started_) {
+            if (head_.size() < 2)
+                return true;
+            const auto first = static_cast<unsigned char>(head_[0]);
+            const auto second = static_cast<unsigned char>(head_[1]);
+            const bool framed = (first & 15U) == 8 && (first * 256U + second) % 31 == 0;
+            inflateInit2(&stream_, framed ? 15 : -15);
+            started_ = true;
+            bytes = head_;
+        }
+        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+        stream_.avail_in = static_cast<uInt>(bytes.size());
+        while (stream_.avail_in > 0 && !complete_) {
+            std::array<char, piece>
+                buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
+            stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
+            stream_.avail_out = buffer.size();
+            const int status = inflate(&stream_, Z_NO_FLUSH);
+            out.append(buffer.data(), buffer.size() - stream_.avail_out);
+            if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
+                error = stream_.msg ? stream_.msg : "not deflate";
+                return false;
+            }
+            complete_ = status == Z_STREAM_END;
+        }
+        head_.clear();
+        return true;
+    }
+    bool complete() const override { return complete_; }
+
+private:
+    z_stream stream_{};
+    std::string head_;
+    bool started_ = false;
+    bool complete_ = false;
+};
+
+class Brotli final : public Decoder {
+public:
+    Brotli() : state_{BrotliDecoderCreateInstance(nullptr, nullptr, nullptr)} {}
+    ~Brotli() override { BrotliDecoderDestroyInstance(state_); }
+    Brotli(const Brotli&) = delete;
+    Brotli& operator=(const Brotli&) = delete;
+
+    bool add(std::string_view bytes, std::string& out) override
+    {
+        std::size_t left = bytes.size();
+        const auto* next = reinterpret_cast<const std::uint8_t*>(bytes.data());
+        for (bool more = true; more;) {
+            std::array<std::uint8_t, piece>
+                buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
+            std::size_t room = buffer.size();
+            std::uint8_t* into = buffer.data();
+            const auto status =
+                BrotliDecoderDecompressStream(state_, &left, &next, &room, &into, nullptr);
+            out.append(reinterpret_cast<const char*>(buffer.data()), buffer.size() - room);
+            if (status == BROTLI_DECODER_RESULT_ERROR) {
+                error = BrotliDecoderErrorString(BrotliDecoderGetErrorCode(state_));
+                return false;
+            }
+            more = status == BROTLI_DECODER_RESULT_NEEDS_MORE_OUTPUT;
+        }
+        if (complete() && left > 0) {
+            error = "bytes after the end of the stream";
+            return false;
+        }
+        return true;
+    }
+    bool complete() const override { return BrotliDecoderIsFinished(state_) != 0; }
+
+private:
+    BrotliDecoderState* state_;
+};
+
+std::unique_ptr<Decoder> decoder_for(Compression compression)
+{
+    switch (compression) {
+    case Compression::gzip:
+        return std::make_unique<Gzip>();
+    case Compression::br:
+        return std::make_unique<Brotli>();
+    case Compression::deflate:
+        return std::make_unique<Deflate>();
+    default:
+        return nullptr;
+    }
+}
+
+}  // namespace
+
+Body::Body(Compression compression, std::size_t limit, bool keep)
+    : decoder_{decoder_for(compression)}, limit_{limit}, keep_{keep}
+{}
+
+bool Body::add(std::string_view bytes)
+{
+    received_ += bytes.size();
+    if (problem_ == BodyProblem::too_large)
+        return false;
+    if (problem_ != BodyProblem::none)
+        return true;  // drained all the same
+    if (!decoder_)
+        return keep_decoded(bytes);
+    std::string decoded;
+    const bool valid = decoder_->add(bytes, decoded);
+    const bool fits = keep_decoded(decoded);
+    if (!valid) {
+        problem_ = BodyProblem::malformed;
+        error_ = decoder_->error;
+    }
+    return fits;
+}
+
+bool Body::keep_decoded(std::string_view decoded)
+{
+    if (keep_ && length_ + decoded.size() > limit_) {
+        length_ = limit_;
+        problem_ = BodyProblem::too_large;
+        error_ = fmt::format("more than {} bytes", limit_);
+        return false;
+    }
+    length_ += decoded.size();
+    if (keep_)
+        text_ += decoded;
+    return true;
+}
+
+void Body::finish(bool bodyless)
+{
+    if (!decoder_ || bodyless || problem_ != BodyProblem::none || decoder_->complete())
+        return;
+    problem_ = received_ == 0 ? BodyProblem::malformed : BodyProblem::truncated;
+    error_ = received_ == 0 ? "there is no compressed data" : "the compressed data end too early";
+}
+
+}  // namespace sonde::checkers::http

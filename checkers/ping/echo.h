@@ -1,0 +1,38 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sonde::checkers::ping {
+
+// ICMP echo messages (RFC 792, RFC 4443 §4); no I/O.
+
+inline constexpr std::size_t token_size = 16;
+
+/// The data of an echo request: time, token, filling; the token alone when there is no room for
+/// both (spec 02 §4.4).
+std::string payload(std::size_t size, std::string_view token, std::chrono::nanoseconds time);
+
+/// An echo request with its checksum; the kernel puts its own into IPv6 ones.
+std::string request(bool v6, std::uint16_t id, std::uint16_t sequence, std::string_view data);
+
+struct Reply {
+    std::uint16_t id;
+    std::uint16_t sequence;
+    std::string_view data;
+};
+
+/// An echo reply taken apart; nullopt for every other message.
+std::optional<Reply> parse_reply(bool v6, std::string_view message);
+
+/// Whether the data of a reply are those that a run with `token` has sent.
+bool is_ours(std::string_view data, std::size_t size, std::string_view token);
+
+/// The sum of RFC 1071.
+std::uint16_t checksum(std::string_view bytes);
+
+}  // namespace sonde::checkers::ping

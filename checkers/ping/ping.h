@@ -1,0 +1,26 @@
+#pragma once
+
+#include "agent/net/resolver.h"
+#include "checkers/check.h"
+
+#include <cstddef>
+#include <string>
+
+namespace sonde::checkers::ping {
+
+struct Settings {
+    std::string host;
+    net::IpVersion ip = net::IpVersion::any;
+    std::string source;  ///< local IP address; empty: the kernel's choice
+    std::size_t payload_size = 24;
+    bool dont_fragment = false;
+    int packets = 3;
+    int required = 1;  ///< replies for a pass
+};
+
+/// @return Error with the path of the setting that cannot be used.
+Result<Settings> parse_settings(const pb::Check& check);
+
+extern const Kind kind;
+
+}  // namespace sonde::checkers::ping
