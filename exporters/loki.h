@@ -1,0 +1,16 @@
+#pragma once
+
+#include "exporters/payload.h"
+
+#include <string>
+
+namespace sonde::exporters {
+
+/// A log stream as a field of `logproto.PushRequest` (spec 03 §5.1). Several such texts one after
+/// the other are one request.
+std::string encode_stream(const LogStream& stream);
+
+/// `{name="value",name="value"}`; backslash, quote and newline escaped (spec 03 §5.3).
+std::string labels_text(const std::vector<Label>& labels);
+
+}  // namespace sonde::exporters

@@ -1,0 +1,59 @@
+#include "exporters/wire.h"
+
+#include <snappy.h>
+
+#include <bit>
+
+namespace sonde::exporters::wire {
+namespace {
+
+enum Type : unsigned { varint_type = 0, fixed64_type = 1, bytes_type = 2 };
+
+void tag(std::string& out, unsigned field, Type type)
+{
+    out += static_cast<char>(field << 3U | type);
+}
+
+}  // namespace
+
+void varint(std::string& out, std::uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7U)
+        out += static_cast<char>(value | 0x80U);
+    out += static_cast<char>(value);
+}
+
+void field_varint(std::string& out, unsigned field, std::uint64_t value)
+{
+    tag(out, field, varint_type);
+    varint(out, value);
+}
+
+void field_double(std::string& out, unsigned field, double value)
+{
+    tag(out, field, fixed64_type);
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    for (unsigned shift = 0; shift < 64; shift += 8)
+        out += static_cast<char>(bits >> shift & 0xffU);
+}
+
+void field_bytes(std::string& out, unsigned field, std::string_view bytes)
+{
+    tag(out, field, bytes_type);
+    varint(out, bytes.size());
+    out += bytes;
+}
+
+Block compress(std::string_view raw)
+{
+    Block block;
+    snappy::Compress(raw.data(), raw.size(), &block.body);
+    std::size_t prefix = 1;  // the raw size as a varint stands in front
+    for (std::size_t rest = raw.size(); rest >= 0x80; rest >>= 7U)
+        ++prefix;
+    block.body.erase(0, prefix);
+    block.raw_size = raw.size();
+    return block;
+}
+
+}  // namespace sonde::exporters::wire

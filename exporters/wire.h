@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace sonde::exporters::wire {
+
+// Protobuf's encoding (field numbers below 16), appended to a buffer: what is pushed has few
+// fields, and messages built first would copy every label twice.
+
+void varint(std::string& out, std::uint64_t value);
+void field_varint(std::string& out, unsigned field, std::uint64_t value);
+/// The bits as they are: a stale marker must not pass through arithmetic.
+void field_double(std::string& out, unsigned field, double value);
+void field_bytes(std::string& out, unsigned field, std::string_view bytes);
+
+/// One block of snappy's block format without its length, so that blocks can be joined.
+struct Block {
+    std::string body;
+    std::size_t raw_size = 0;  ///< before compression
+};
+Block compress(std::string_view raw);
+
+}  // namespace sonde::exporters::wire
