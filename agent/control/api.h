@@ -1,0 +1,83 @@
+#pragma once
+
+#include "agent/base/error.h"
+#include "agent/control/directory.h"
+#include "agent/control/store/store.h"
+#include "agent/net/http_server.h"
+#include "config/agent_config.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <google/protobuf/message.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace sonde::control {
+
+using boost::beast::http::verb;
+using net::HttpReply;
+using net::HttpRequest;
+
+/// What all handlers work with; outlives the API.
+struct ApiParts {
+    Store& store;
+    const config::ControlConfig& config;
+    std::function<std::shared_ptr<const Directory>()> directory;  ///< the current one
+};
+
+/// What a handler may use: the request, its caller, and the memory behind the API.
+struct Call {
+    const HttpRequest& request;
+    ApiParts& parts;
+    std::int64_t id = 0;      ///< of the path, where it has one
+    std::int64_t tenant = 0;  ///< from the caller's token, never from the body
+    std::string token;        ///< as presented
+    std::map<std::string, std::string> query;
+
+    std::string_view body() const { return request.body(); }
+};
+
+/// Who may call (spec 04 §1.3).
+enum class Credential { access, publisher };
+
+struct Route {
+    verb method;
+    std::string_view path;  ///< "/api/v1/check/delete/{id}"
+    Credential credential;
+    bool takes_body;
+    asio::awaitable<HttpReply> (*handle)(Call&);
+};
+
+HttpReply ok(std::string json);
+HttpReply ok(const google::protobuf::Message& body);
+
+/// The error body of spec 04 §1.8. `err` is the technical reason, `msg` the text for people.
+HttpReply refuse(boost::beast::http::status status, std::string_view msg, std::string_view err);
+
+/// An Error as an answer: its reason decides the status. `invalid_msg` is the text for input that
+/// breaks a rule, `taken_msg` for what is in use already.
+HttpReply refuse(
+    const Error& error, std::string_view invalid_msg, std::string_view taken_msg = "conflict");
+
+/// Finds the route, judges credential, media type and size, and has the handler answer
+/// (spec 04 §1.9).
+class Api {
+public:
+    explicit Api(ApiParts parts) : parts_{std::move(parts)} {}
+
+    asio::awaitable<HttpReply> handle(const HttpRequest& request, const net::HttpPeer& peer);
+
+private:
+    asio::awaitable<HttpReply> answer(const HttpRequest& request, const net::HttpPeer& peer);
+    asio::awaitable<std::optional<HttpReply>> authorize(const Route& route, Call& call);
+
+    ApiParts parts_;
+};
+
+}  // namespace sonde::control

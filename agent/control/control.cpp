@@ -1,0 +1,191 @@
+#include "agent/control/control.h"
+
+#include "agent/base/log.h"
+#include "agent/control/api.h"
+#include "agent/control/directory.h"
+#include "agent/control/feed.h"
+#include "agent/control/rpc/server.h"
+#include "agent/control/store/probes.h"
+#include "agent/control/store/store.h"
+#include "agent/net/http_server.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <filesystem>
+
+namespace sonde::control {
+namespace {
+
+constexpr log::Logger logger{"control"};
+constexpr std::chrono::seconds directory_period{10};
+constexpr std::string_view embedded_key = "@embedded";
+
+std::filesystem::file_time_type changed(const std::string& file)
+{
+    std::error_code missing;
+    return std::filesystem::last_write_time(file, missing);
+}
+
+}  // namespace
+
+struct Control::State {
+    State(const asio::any_io_executor& its_loop, asio::thread_pool& workers,
+        const config::ControlConfig& its_config)
+        : loop{its_loop}, config{its_config}, feed{its_loop}, store{workers, feed},
+          api{ApiParts{store, config, [this] { return directory; }}},
+          http{its_loop,
+              [this](const net::HttpRequest& request, const net::HttpPeer& peer) {
+                  return api.handle(request, peer);
+              },
+              limits()},
+          rpc{its_loop, workers, store, feed, config}, tasks{its_loop}
+    {}
+
+    net::HttpLimits limits() const
+    {
+        net::HttpLimits out;
+        out.body_bytes = [most = config.max_body_bytes](const net::HttpRequest&) { return most; };
+        return out;
+    }
+
+    Result<> listen_http()
+    {
+        for (const HostPort& address : config.http.listen) {
+            const auto port =
+                config.http.tls_cert_file.empty()
+                    ? http.listen(address)
+                    : http.listen(address, {config.http.tls_cert_file, config.http.tls_key_file});
+            if (!port)
+                return error("bind", "control.http.listen: {}", port.error().message);
+            http_ports.push_back(*port);
+        }
+        return {};
+    }
+
+    Result<> apply_directory(std::shared_ptr<const Directory> next)
+    {
+        auto apply = [&](Transaction& db) -> Result<> {
+            return store::apply_public_probes(db, next->public_probes());
+        };
+        if (auto applied = store.write_now(apply); !applied)
+            return applied;
+        directory = std::move(next);
+        return {};
+    }
+
+    asio::awaitable<void> watch_directory();
+
+    asio::any_io_executor loop;
+    const config::ControlConfig config;
+    Feed feed;
+    Store store;
+    std::shared_ptr<const Directory> directory;
+    std::filesystem::file_time_type directory_time;
+    Api api;
+    net::HttpServer http;
+    std::vector<std::uint16_t> http_ports;
+    RpcServer rpc;
+    net::TaskGroup tasks;
+};
+
+/// A changed file is read again; one with problems changes nothing.
+asio::awaitable<void> Control::State::watch_directory()
+{
+    asio::steady_timer timer{loop};
+    for (;;) {
+        timer.expires_after(directory_period);
+        co_await timer.async_wait(asio::use_awaitable);
+        const auto time = changed(config.directory_file);
+        if (time == directory_time)
+            continue;
+        directory_time = time;
+        const auto loaded = Directory::load(config);
+        if (!loaded) {
+            logger.error(
+                "the directory has problems, the old one stays", {{"why", loaded.error().message}});
+            continue;
+        }
+        auto apply = [&](Transaction& db) -> Result<> {
+            return store::apply_public_probes(db, (*loaded)->public_probes());
+        };
+        const auto applied = co_await store.write(apply);
+        if (applied)
+            directory = *loaded;
+        else
+            logger.error("the directory cannot be applied, the old one stays",
+                {{"why", applied.error().message}});
+    }
+}
+
+Control::Control(const asio::any_io_executor& loop, asio::thread_pool& workers,
+    const config::ControlConfig& config)
+    : state_{std::make_unique<State>(loop, workers, config)}
+{}
+
+Control::~Control() = default;
+
+Result<> Control::start()
+{
+    State& s = *state_;
+    auto directory = Directory::load(s.config);
+    if (!directory)
+        return directory.error();
+    auto seal = Seal::load(s.config.secrets_key_file);
+    if (!seal)
+        return error("secrets", "control.{}", seal.error().message);
+    if (auto opened = s.store.open(s.config.database_file, std::move(*seal)); !opened)
+        return error("database", "control.database.url: {}", opened.error().message);
+    if (auto applied = s.apply_directory(*directory); !applied)
+        return error("directory", "control.directory: {}", applied.error().message);
+    if (auto listening = s.listen_http(); !listening)
+        return listening;
+    if (auto started = s.rpc.start(); !started)
+        return started;
+    if (!s.config.directory_file.empty()) {
+        s.directory_time = changed(s.config.directory_file);
+        s.tasks.spawn(s.watch_directory());
+    }
+    return {};
+}
+
+asio::awaitable<Result<config::Secret>> Control::embed(pb::Probe probe)
+{
+    auto put = [&](Transaction& db) -> Result<store::ProbeWithToken> {
+        return store::embed_probe(db, embedded_key, probe);
+    };
+    const auto made = co_await state_->store.write(put);
+    if (!made)
+        co_return error(made.error().reason, "probe: {}", made.error().message);
+    co_return config::Secret{made->token};
+}
+
+std::shared_ptr<grpc::Channel> Control::channel()
+{
+    return state_->rpc.channel();
+}
+
+std::vector<std::uint16_t> Control::http_ports() const
+{
+    return state_->http_ports;
+}
+
+std::vector<std::uint16_t> Control::grpc_ports() const
+{
+    return state_->rpc.ports();
+}
+
+bool Control::ready() const
+{
+    return state_->store.answers();
+}
+
+asio::awaitable<void> Control::stop()
+{
+    state_->http.stop();
+    state_->tasks.cancel();
+    co_await state_->rpc.stop();
+}
+
+}  // namespace sonde::control

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+
+namespace sonde::control {
+
+namespace asio = boost::asio;
+
+class Transaction;
+
+/// Tells the streams of probes that a commit concerns them.
+class Feed {
+public:
+    using Wake = std::function<void()>;
+
+    explicit Feed(const asio::any_io_executor& loop) : loop_{loop} {}
+
+    /// Loop thread. `wake` is called on the loop after each commit that touched `probe`.
+    std::uint64_t subscribe(std::int64_t probe, Wake wake);
+    void unsubscribe(std::uint64_t subscription);
+
+    /// Any thread.
+    void committed(const Transaction& db);
+
+private:
+    struct Subscriber {
+        std::int64_t probe;
+        Wake wake;
+    };
+    void wake(const std::set<std::int64_t>& touched, bool all);
+
+    asio::any_io_executor loop_;
+    std::uint64_t next_ = 1;
+    std::map<std::uint64_t, Subscriber> subscribers_;
+};
+
+}  // namespace sonde::control

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "agent/control/api.h"
+
+#include <span>
+
+namespace sonde::control {
+
+// The routes of each resource; the tables stand at the end of their files.
+std::span<const Route> synthetic_register_routes();
+std::span<const Route> synthetic_token_routes();
+std::span<const Route> synthetic_check_routes();
+std::span<const Route> synthetic_probe_routes();
+std::span<const Route> synthetic_tenant_routes();
+
+}  // namespace sonde::control

@@ -1,0 +1,78 @@
+#include "agent/control/http/json_text.h"
+#include "agent/control/http/routes.h"
+#include "agent/control/store/tenants.h"
+
+namespace sonde::control {
+namespace {
+
+/// The token under both keys that clients read (spec 04 §3.6).
+HttpReply ok_with(std::string_view msg, const std::string& token)
+{
+    return ok(fmt::format(
+        R"({{"msg":{},"accessToken":{},"token":{}}})", quoted(msg), quoted(token), quoted(token)));
+}
+
+asio::awaitable<HttpReply> create_token(Call& call)
+{
+    auto issue = [&](Transaction& db) -> Result<std::string> {
+        return store::issue_token(
+            db, call.tenant, "create", call.parts.config.max_tokens_per_tenant);
+    };
+    const auto token = co_await call.parts.store.write(issue);
+    if (!token)
+        co_return refuse(token.error(), "", "too many access tokens");
+    co_return ok_with("token created", *token);
+}
+
+/// Of two that use one token at the same time, the second finds it gone: 401.
+Result<> drop(Transaction& db, const std::string& token)
+{
+    if (!store::delete_token(db, token))
+        return error("unauthorized", "the token is gone");
+    return {};
+}
+
+asio::awaitable<HttpReply> delete_token(Call& call)
+{
+    auto remove = [&](Transaction& db) -> Result<> { return drop(db, call.token); };
+    const auto removed = co_await call.parts.store.write(remove);
+    if (!removed)
+        co_return refuse(removed.error(), "");
+    co_return ok(R"({"msg":"token deleted"})");
+}
+
+asio::awaitable<HttpReply> refresh_token(Call& call)
+{
+    auto replace = [&](Transaction& db) -> Result<std::string> {
+        if (auto dropped = drop(db, call.token); !dropped)
+            return dropped.error();
+        return store::issue_token(
+            db, call.tenant, "refresh", call.parts.config.max_tokens_per_tenant);
+    };
+    const auto token = co_await call.parts.store.write(replace);
+    if (!token)
+        co_return refuse(token.error(), "", "too many access tokens");
+    co_return ok_with("token refreshed", *token);
+}
+
+asio::awaitable<HttpReply> validate_token(Call&)
+{
+    co_return ok(
+        R"({"msg":"token is valid","isValid":true})");  // or the call would not have come here
+}
+
+constexpr Route routes[] = {
+    {verb::post, "/api/v1/token/create", Credential::access, false, create_token},
+    {verb::delete_, "/api/v1/token/delete", Credential::access, false, delete_token},
+    {verb::post, "/api/v1/token/refresh", Credential::access, false, refresh_token},
+    {verb::post, "/api/v1/token/validate", Credential::access, false, validate_token},
+};
+
+}  // namespace
+
+std::span<const Route> synthetic_token_routes()
+{
+    return routes;
+}
+
+}  // namespace sonde::control

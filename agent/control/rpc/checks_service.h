@@ -1,0 +1,56 @@
+#pragma once
+
+#include "agent/control/feed.h"
+#include "agent/control/rpc/reactors.h"
+#include "agent/control/store/store.h"
+#include "agent/net/task_group.h"
+#include "config/agent_config.h"
+#include "config/services.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace sonde::control {
+
+/// What the services share; outlives them.
+struct RpcParts {
+    asio::any_io_executor loop;
+    Store& store;
+    Feed& feed;
+    const config::ControlConfig& config;
+    net::TaskGroup& tasks;
+};
+
+/// The status that a refusal becomes (spec 04 §9.1).
+grpc::Status status_of(const Error& error);
+
+/// The probe of a token. @return Error "missing", "unknown" or "unavailable".
+asio::awaitable<Result<std::int64_t>> authenticate(Store& store, std::string token);
+
+/// RegisterProbe, GetChanges, Ping.
+class ChecksService final : public pb::Checks::CallbackService {
+public:
+    explicit ChecksService(RpcParts parts) : parts_{parts} {}
+
+    grpc::ServerUnaryReactor* RegisterProbe(grpc::CallbackServerContext* context,
+        const pb::ProbeInfo* request, pb::RegisterProbeResult* response) override;
+    grpc::ServerWriteReactor<pb::Changes>* GetChanges(
+        grpc::CallbackServerContext* context, const pb::ProbeState* request) override;
+    grpc::ServerUnaryReactor* Ping(grpc::CallbackServerContext* context,
+        const pb::PingRequest* request, pb::PongResponse* response) override;
+
+private:
+    using Stream = std::shared_ptr<WriteStream<pb::Changes>>;
+
+    asio::awaitable<void> register_probe(UnaryCall call, std::string token,
+        const pb::ProbeInfo* request, pb::RegisterProbeResult* response);
+    asio::awaitable<void> ping(UnaryCall call, std::string token);
+    asio::awaitable<void> serve(Stream stream, std::string token, pb::ProbeState state);
+    asio::awaitable<grpc::Status> follow(Stream stream, std::string token, pb::ProbeState state);
+    asio::awaitable<void> give_up(std::int64_t probe, std::int64_t session);
+
+    RpcParts parts_;
+};
+
+}  // namespace sonde::control

@@ -1,0 +1,190 @@
+#include "agent/control/store/checks.h"
+
+#include "agent/control/store/records.h"
+#include "agent/control/store/tenants.h"
+
+#include <soci/soci.h>
+
+#include <algorithm>
+
+namespace sonde::control::store {
+namespace {
+
+struct Row {
+    std::int64_t id = 0;
+    std::int64_t tenant = 0;
+    std::string folder_uid;
+    std::string body;
+    std::int64_t created = 0;
+    std::int64_t modified = 0;
+};
+
+constexpr auto columns = "SELECT checks.id, checks.tenant_id, folder_uid, checks.body, "
+                         "checks.created_us, checks.modified_us FROM checks ";
+
+template <class... Uses>
+std::vector<StoredCheck> select(Transaction& db, const std::string& where, const Uses&... uses)
+{
+    Row row;
+    soci::statement rows{db.sql()};
+    rows.alloc();
+    rows.prepare(columns + where);
+    (rows.exchange(soci::use(uses)), ...);
+    rows.exchange(soci::into(row.id));
+    rows.exchange(soci::into(row.tenant));
+    rows.exchange(soci::into(row.folder_uid));
+    rows.exchange(soci::into(row.body));
+    rows.exchange(soci::into(row.created));
+    rows.exchange(soci::into(row.modified));
+    rows.define_and_bind();
+    rows.execute();
+    std::vector<StoredCheck> found;
+    while (rows.fetch()) {
+        StoredCheck& stored = found.emplace_back();
+        from_column(db, row.body, stored.check);
+        stored.check.set_id(row.id);
+        stored.check.set_tenantid(row.tenant);
+        stored.check.set_created(seconds(row.created));
+        stored.check.set_modified(seconds(row.modified));
+        stored.folder_uid = row.folder_uid;
+    }
+    return found;
+}
+
+bool taken(Transaction& db, std::int64_t tenant, const pb::Check& check, std::int64_t except)
+{
+    int count = 0;
+    const std::string job = check.job();
+    const std::string target = check.target();
+    db.sql() << "SELECT count(*) FROM checks WHERE tenant_id = :tenant AND job = :job AND target = "
+                ":target AND id <> :id",
+        soci::use(tenant), soci::use(job), soci::use(target), soci::use(except), soci::into(count);
+    return count > 0;
+}
+
+void set_probes(Transaction& db, const pb::Check& check, std::int64_t id)
+{
+    db.sql() << "DELETE FROM check_probes WHERE check_id = :id", soci::use(id);
+    for (const std::int64_t probe : check.probes()) {
+        db.sql() << "INSERT INTO check_probes (check_id, probe_id) VALUES (:check, :probe)",
+            soci::use(id), soci::use(probe);
+        db.touch(probe);
+    }
+}
+
+Error pair_taken()
+{
+    return error("taken", "target/job combination already exists");
+}
+
+Error not_found(std::int64_t id)
+{
+    return error("not_found", "check {} not found", id);
+}
+
+}  // namespace
+
+std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id)
+{
+    auto found = select(db, "WHERE id = :id AND tenant_id = :tenant", id, tenant);
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+}
+
+std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant)
+{
+    return select(db, "WHERE tenant_id = :tenant ORDER BY id", tenant);
+}
+
+Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check)
+{
+    if (taken(db, tenant, check.check, 0))
+        return pair_taken();
+    check.check.clear_id();
+    check.check.set_tenantid(tenant);
+    const std::string body = to_column(db, check.check);
+    const std::string job = check.check.job();
+    const std::string target = check.check.target();
+    const int enabled = check.check.enabled() ? 1 : 0;
+    const std::int64_t now = db.now_us();
+    db.sql() << "INSERT INTO checks (tenant_id, job, target, enabled, folder_uid, body, "
+                "created_us, modified_us) "
+                "VALUES (:tenant, :job, :target, :enabled, :folder, :body, :now, :now2)",
+        soci::use(tenant), soci::use(job), soci::use(target), soci::use(enabled),
+        soci::use(check.folder_uid), soci::use(body), soci::use(now), soci::use(now);
+    std::int64_t id = 0;
+    db.sql() << "SELECT last_insert_rowid()", soci::into(id);
+    set_probes(db, check.check, id);
+    return *find_check(db, tenant, id);
+}
+
+Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check)
+{
+    const std::int64_t id = check.check.id();
+    const auto before = find_check(db, tenant, id);
+    if (!before)
+        return not_found(id);
+    if (taken(db, tenant, check.check, id))
+        return pair_taken();
+    for (const std::int64_t probe : before->check.probes())
+        db.touch(probe);  // those that are no longer listed must hear of it, too
+    if (!check.check.has_channels() && before->check.has_channels())
+        *check.check.mutable_channels() = before->check.channels();
+    std::int64_t modified = 0;
+    db.sql() << "SELECT modified_us FROM checks WHERE id = :id", soci::use(id),
+        soci::into(modified);
+    modified = next_modified(db, modified);
+    const std::string body = to_column(db, check.check);
+    const std::string job = check.check.job();
+    const std::string target = check.check.target();
+    const int enabled = check.check.enabled() ? 1 : 0;
+    db.sql() << "UPDATE checks SET job = :job, target = :target, enabled = :enabled, folder_uid = "
+                ":folder, "
+                "body = :body, modified_us = :now WHERE id = :id",
+        soci::use(job), soci::use(target), soci::use(enabled), soci::use(check.folder_uid),
+        soci::use(body), soci::use(modified), soci::use(id);
+    set_probes(db, check.check, id);
+    return *find_check(db, tenant, id);
+}
+
+Result<> delete_check(Transaction& db, std::int64_t tenant, std::int64_t id)
+{
+    const auto known = find_check(db, tenant, id);
+    if (!known)
+        return not_found(id);
+    for (const std::int64_t probe : known->check.probes())
+        db.touch(probe);
+    db.sql() << "DELETE FROM checks WHERE id = :id", soci::use(id);
+    return {};
+}
+
+std::int64_t count_checks(Transaction& db, std::int64_t tenant)
+{
+    std::int64_t count = 0;
+    db.sql() << "SELECT count(*) FROM checks WHERE tenant_id = :tenant", soci::use(tenant),
+        soci::into(count);
+    return count;
+}
+
+ToRun checks_to_run(Transaction& db, std::int64_t probe)
+{
+    ToRun out;
+    auto candidates = select(db,
+        "JOIN check_probes ON check_id = checks.id JOIN tenants ON tenants.id = checks.tenant_id "
+        "WHERE probe_id = :probe AND checks.enabled AND tenants.status = 0 ORDER BY checks.id",
+        probe);
+    for (StoredCheck& stored : candidates) {
+        const std::int64_t tenant = stored.check.tenantid();
+        if (!out.tenants.contains(tenant))
+            out.tenants.emplace(tenant, find_tenant(db, tenant).value_or(pb::Tenant{}));
+        const pb::Tenant& of = out.tenants.at(tenant);
+        if (of.has_metricsremote() &&
+            of.has_eventsremote())  // without one an agent could not publish
+            out.checks.push_back(std::move(stored.check));
+    }
+    std::erase_if(out.tenants, [](const auto& entry) {
+        return !entry.second.has_metricsremote() || !entry.second.has_eventsremote();
+    });
+    return out;
+}
+
+}  // namespace sonde::control::store

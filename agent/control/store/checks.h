@@ -1,0 +1,41 @@
+#pragma once
+
+#include "agent/base/error.h"
+#include "agent/control/store/transaction.h"
+#include "config/schema.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sonde::control::store {
+
+/// A check with the member that only the HTTP API knows.
+struct StoredCheck {
+    pb::Check check;
+    std::string folder_uid;
+};
+
+std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id);
+std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant);  ///< by id
+
+/// @return the check with its id and times; Error "taken" when job and target are in use.
+Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check);
+/// @return Error "not_found" or "taken".
+Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check);
+/// @return Error "not_found".
+Result<> delete_check(Transaction& db, std::int64_t tenant, std::int64_t id);
+
+/// How many checks a tenant has.
+std::int64_t count_checks(Transaction& db, std::int64_t tenant);
+
+/// What a probe has to run now (spec 04 §9.2), and the tenants of it.
+struct ToRun {
+    std::vector<pb::Check> checks;
+    std::map<std::int64_t, pb::Tenant> tenants;
+};
+ToRun checks_to_run(Transaction& db, std::int64_t probe);
+
+}  // namespace sonde::control::store

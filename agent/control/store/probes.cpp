@@ -1,0 +1,360 @@
+#include "agent/control/store/probes.h"
+
+#include "agent/base/text.h"
+#include "agent/control/store/records.h"
+#include "agent/control/store/tenants.h"
+
+#include <soci/soci.h>
+
+#include <set>
+
+namespace sonde::control::store {
+namespace {
+
+struct Row {
+    std::int64_t id = 0;
+    std::int64_t tenant = 0;
+    std::string body;
+    int is_public = 0;
+    int online = 0;
+    std::int64_t online_change = 0;
+    std::string version;
+    std::string commit;
+    std::string buildstamp;
+    std::int64_t meta = 0;
+    std::int64_t delivered = 0;
+    std::int64_t created = 0;
+    std::int64_t modified = 0;
+};
+
+constexpr auto columns =
+    "SELECT id, tenant_id, body, public, online, online_change_us, version, build_commit, "
+    "buildstamp, "
+    "meta_version, delivered_meta_version, created_us, modified_us FROM probes ";
+
+/// Runs a query that begins with `columns`.
+template <class... Uses>
+std::vector<StoredProbe> select(Transaction& db, const std::string& where, Uses&... uses)
+{
+    Row row;
+    soci::statement rows{db.sql()};
+    rows.alloc();
+    rows.prepare(columns + where);
+    (rows.exchange(soci::use(uses)), ...);
+    rows.exchange(soci::into(row.id));
+    rows.exchange(soci::into(row.tenant));
+    rows.exchange(soci::into(row.body));
+    rows.exchange(soci::into(row.is_public));
+    rows.exchange(soci::into(row.online));
+    rows.exchange(soci::into(row.online_change));
+    rows.exchange(soci::into(row.version));
+    rows.exchange(soci::into(row.commit));
+    rows.exchange(soci::into(row.buildstamp));
+    rows.exchange(soci::into(row.meta));
+    rows.exchange(soci::into(row.delivered));
+    rows.exchange(soci::into(row.created));
+    rows.exchange(soci::into(row.modified));
+    rows.define_and_bind();
+    rows.execute();
+    std::vector<StoredProbe> found;
+    while (rows.fetch()) {
+        StoredProbe& stored = found.emplace_back();
+        from_column(db, row.body, stored.probe);
+        stored.probe.set_id(row.id);
+        stored.probe.set_tenantid(row.tenant);
+        stored.probe.set_public_(row.is_public != 0);
+        stored.probe.set_online(row.online != 0);
+        stored.probe.set_onlinechange(seconds(row.online_change));
+        stored.probe.set_version(row.version);
+        stored.probe.set_commit(row.commit);
+        stored.probe.set_buildstamp(row.buildstamp);
+        stored.probe.set_created(seconds(row.created));
+        stored.probe.set_modified(seconds(row.modified));
+        stored.probe.mutable_capabilities();
+        stored.meta_version = row.meta;
+        stored.delivered_meta_version = row.delivered;
+    }
+    return found;
+}
+
+/// What is stored in `body`: no member that has a column of its own.
+pb::Probe body_of(const pb::Probe& probe)
+{
+    pb::Probe body;
+    body.set_name(probe.name());
+    body.set_latitude(probe.latitude());
+    body.set_longitude(probe.longitude());
+    *body.mutable_labels() = probe.labels();
+    body.set_region(probe.region());
+    body.set_deprecated(probe.deprecated());
+    *body.mutable_capabilities() = probe.capabilities();
+    return body;
+}
+
+/// Whether agents must be given the probe anew: `deprecated` is nobody's business.
+bool meta_changed(const pb::Probe& before, const pb::Probe& after)
+{
+    pb::Probe a = body_of(before);
+    pb::Probe b = body_of(after);
+    a.set_deprecated(false);
+    b.set_deprecated(false);
+    return a.SerializeAsString() != b.SerializeAsString();
+}
+
+/// A tenant's probe differs from its others and from public ones; a public one from all.
+bool name_taken(Transaction& db, std::int64_t tenant, bool is_public, const std::string& name,
+    std::int64_t except)
+{
+    int count = 0;
+    const int all = is_public ? 1 : 0;
+    db.sql() << "SELECT count(*) FROM probes WHERE name = :name AND id <> :id AND (:all OR public "
+                "OR tenant_id = :tenant)",
+        soci::use(name), soci::use(except), soci::use(all), soci::use(tenant), soci::into(count);
+    return count > 0;
+}
+
+std::int64_t insert(Transaction& db, std::int64_t tenant, const pb::Probe& probe,
+    const std::string& key, const std::string& digest)
+{
+    const std::string body = to_column(db, body_of(probe));
+    const std::string name = probe.name();
+    const int is_public = probe.public_() ? 1 : 0;
+    const std::int64_t now = db.now_us();
+    soci::indicator has_key = key.empty() ? soci::i_null : soci::i_ok;
+    db.sql() << "INSERT INTO probes (tenant_id, name, public, key, token_digest, body, "
+                "online_change_us, created_us, modified_us) "
+                "VALUES (:tenant, :name, :public, :key, :digest, :body, :a, :b, :c)",
+        soci::use(tenant), soci::use(name), soci::use(is_public), soci::use(key, has_key),
+        soci::use(digest), soci::use(body), soci::use(now), soci::use(now), soci::use(now);
+    std::int64_t id = 0;
+    db.sql() << "SELECT last_insert_rowid()", soci::into(id);
+    return id;
+}
+
+void write_back(
+    Transaction& db, const StoredProbe& before, const pb::Probe& after, const std::string& digest)
+{
+    const std::string body = to_column(db, body_of(after));
+    const std::string name = after.name();
+    const std::int64_t id = before.probe.id();
+    std::int64_t modified = 0;
+    db.sql() << "SELECT modified_us FROM probes WHERE id = :id", soci::use(id),
+        soci::into(modified);
+    modified = next_modified(db, modified);
+    const std::int64_t meta = before.meta_version + (meta_changed(before.probe, after) ? 1 : 0);
+    db.sql() << "UPDATE probes SET name = :name, body = :body, meta_version = :meta, modified_us = "
+                ":now WHERE id = :id",
+        soci::use(name), soci::use(body), soci::use(meta), soci::use(modified), soci::use(id);
+    if (!digest.empty())
+        db.sql() << "UPDATE probes SET token_digest = :digest WHERE id = :id", soci::use(digest),
+            soci::use(id);
+    db.touch(id);
+}
+
+Error not_found(std::int64_t id)
+{
+    return error("not_found", "probe {} not found", id);
+}
+
+std::optional<std::int64_t> find_key(Transaction& db, const std::string& key)
+{
+    std::int64_t id = 0;
+    db.sql() << "SELECT id FROM probes WHERE key = :key", soci::use(key), soci::into(id);
+    return db.sql().got_data() ? std::optional{id} : std::nullopt;
+}
+
+/// Makes the entry of a key what `probe` says.
+Result<std::int64_t> put_public(
+    Transaction& db, const std::string& key, pb::Probe probe, const std::string& digest)
+{
+    probe.set_public_(true);
+    const auto known = find_key(db, key);
+    if (name_taken(db, operator_tenant, true, probe.name(), known.value_or(0)))
+        return error("taken", "the name of the public probe \"{}\" is in use by another probe",
+            probe.name());
+    if (!known)
+        return insert(db, operator_tenant, probe, key, digest);
+    const auto before = *find_probe(db, *known);
+    std::string stored;
+    db.sql() << "SELECT token_digest FROM probes WHERE id = :id", soci::use(*known),
+        soci::into(stored);
+    const bool same = stored == digest && body_of(before.probe).SerializeAsString() ==
+                                              body_of(probe).SerializeAsString();
+    if (!same)
+        write_back(db, before, probe, digest);
+    return *known;
+}
+
+}  // namespace
+
+std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t id)
+{
+    auto found = select(db, "WHERE id = :id", id);
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+}
+
+std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant)
+{
+    std::vector<pb::Probe> out;
+    for (StoredProbe& stored :
+        select(db, "WHERE tenant_id = :tenant OR public ORDER BY id", tenant))
+        out.push_back(std::move(stored.probe));
+    return out;
+}
+
+Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb::Probe& probe)
+{
+    if (name_taken(db, tenant, false, probe.name(), 0))
+        return error("taken", "name: already in use");
+    pb::Probe own = probe;
+    own.set_public_(false);
+    const std::string token = new_probe_token();
+    const auto id = insert(db, tenant, own, "", sha256_hex(token));
+    return ProbeWithToken{find_probe(db, id)->probe, token};
+}
+
+Result<ProbeWithToken> update_probe(
+    Transaction& db, std::int64_t tenant, const pb::Probe& probe, bool reset_token)
+{
+    const auto before = find_probe(db, probe.id());
+    if (!before || before->probe.tenantid() != tenant || before->probe.public_())
+        return not_found(probe.id());
+    if (name_taken(db, tenant, false, probe.name(), probe.id()))
+        return error("taken", "name: already in use");
+    pb::Probe after = probe;
+    if (!probe.has_capabilities())
+        *after.mutable_capabilities() = before->probe.capabilities();
+    const std::string token = reset_token ? new_probe_token() : "";
+    write_back(db, *before, after, token.empty() ? "" : sha256_hex(token));
+    return ProbeWithToken{find_probe(db, probe.id())->probe, token};
+}
+
+Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id)
+{
+    const auto known = find_probe(db, id);
+    if (!known || known->probe.tenantid() != tenant || known->probe.public_())
+        return not_found(id);
+    std::int64_t checks = 0;
+    db.sql() << "SELECT count(*) FROM check_probes WHERE probe_id = :id", soci::use(id),
+        soci::into(checks);
+    if (checks > 0)
+        return error("in_use", "probe {} is in use by {} checks", id, checks);
+    db.sql() << "DELETE FROM probes WHERE id = :id", soci::use(id);
+    db.touch(id);
+    return {};
+}
+
+Result<> apply_public_probes(Transaction& db, const std::vector<PublicProbe>& probes)
+{
+    std::set<std::string> wanted;
+    for (const PublicProbe& entry : probes) {
+        wanted.insert(entry.key);
+        if (auto put = put_public(db, entry.key, entry.probe, entry.token_sha256); !put)
+            return put.error();
+    }
+    std::vector<std::pair<std::int64_t, std::string>> known;
+    std::int64_t id = 0;
+    std::string key;
+    soci::statement rows =
+        (db.sql().prepare
+                << "SELECT id, key FROM probes WHERE key IS NOT NULL AND substr(key, 1, 1) <> '@'",
+            soci::into(id), soci::into(key));
+    rows.execute();
+    while (rows.fetch())
+        known.emplace_back(id, key);
+    for (auto& [old, name] : known) {
+        if (wanted.contains(name))
+            continue;
+        // Gone from the directory: nobody may use its token, and it goes once no check lists it.
+        const std::string nobody = sha256_hex(new_probe_token());
+        auto before = *find_probe(db, old);
+        pb::Probe after = before.probe;
+        after.set_deprecated(true);
+        std::int64_t checks = 0;
+        db.sql() << "SELECT count(*) FROM check_probes WHERE probe_id = :id", soci::use(old),
+            soci::into(checks);
+        if (checks == 0)
+            db.sql() << "DELETE FROM probes WHERE id = :id", soci::use(old);
+        else if (!before.probe.deprecated())
+            write_back(db, before, after, nobody);
+        db.touch(old);
+    }
+    return {};
+}
+
+Result<ProbeWithToken> embed_probe(Transaction& db, std::string_view key, const pb::Probe& probe)
+{
+    const std::string token = new_probe_token();
+    const auto id = put_public(db, std::string{key}, probe, sha256_hex(token));
+    if (!id)
+        return id.error();
+    return ProbeWithToken{find_probe(db, *id)->probe, token};
+}
+
+std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view presented)
+{
+    const auto decoded = text::from_base64(presented);
+    const std::string raw = sha256_hex(presented);
+    const std::string other = decoded ? sha256_hex(*decoded) : raw;
+    std::int64_t id = 0;
+    db.sql() << "SELECT id FROM probes WHERE token_digest IN (:a, :b)", soci::use(raw),
+        soci::use(other), soci::into(id);
+    return db.sql().got_data() ? std::optional{id} : std::nullopt;
+}
+
+std::optional<std::int64_t> begin_session(
+    Transaction& db, std::int64_t probe, const pb::ProbeInfo& info, std::int64_t until_us)
+{
+    const std::int64_t now = db.now_us();
+    const std::int64_t session = now;  // grows: no two sessions of a probe begin in one microsecond
+    std::int64_t taken = 0;
+    db.sql() << "SELECT count(*) FROM probes WHERE id = :id AND lease_session <> 0 AND "
+                "lease_until_us > :now",
+        soci::use(probe), soci::use(now), soci::into(taken);
+    if (taken > 0)
+        return std::nullopt;
+    const std::string version = info.version();
+    const std::string commit = info.commit();
+    const std::string buildstamp = info.buildstamp();
+    db.sql() << "UPDATE probes SET lease_session = :session, lease_until_us = :until, version = "
+                ":version, "
+                "build_commit = :commit, buildstamp = :stamp, "
+                "online_change_us = CASE WHEN online THEN online_change_us ELSE :now END, online = "
+                "1 WHERE id = :id",
+        soci::use(session), soci::use(until_us), soci::use(version), soci::use(commit),
+        soci::use(buildstamp), soci::use(now), soci::use(probe);
+    return session;
+}
+
+bool renew_session(Transaction& db, std::int64_t probe, std::int64_t session, std::int64_t until_us)
+{
+    if (current_session(db, probe) != session)
+        return false;
+    db.sql() << "UPDATE probes SET lease_until_us = :until WHERE id = :id", soci::use(until_us),
+        soci::use(probe);
+    return true;
+}
+
+void end_session(Transaction& db, std::int64_t probe, std::int64_t session)
+{
+    const std::int64_t now = db.now_us();
+    db.sql() << "UPDATE probes SET lease_session = 0, online = 0, online_change_us = :now "
+                "WHERE id = :id AND lease_session = :session",
+        soci::use(now), soci::use(probe), soci::use(session);
+}
+
+std::int64_t current_session(Transaction& db, std::int64_t probe)
+{
+    std::int64_t session = 0;
+    db.sql() << "SELECT lease_session FROM probes WHERE id = :id", soci::use(probe),
+        soci::into(session);
+    return session;
+}
+
+void note_delivered(Transaction& db, std::int64_t probe, std::int64_t meta_version)
+{
+    db.sql() << "UPDATE probes SET delivered_meta_version = :meta WHERE id = :id",
+        soci::use(meta_version), soci::use(probe);
+}
+
+}  // namespace sonde::control::store

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "agent/base/error.h"
+#include "agent/control/directory.h"
+#include "agent/control/store/transaction.h"
+#include "config/schema.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sonde::control::store {
+
+/// A probe with what only its streams need.
+struct StoredProbe {
+    pb::Probe probe;
+    std::int64_t meta_version = 0;  ///< moves when checks must be sent again with new probe data
+    std::int64_t delivered_meta_version = 0;
+};
+
+std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t id);
+
+/// The tenant's probes and all public ones, by id.
+std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant);
+
+struct ProbeWithToken {
+    pb::Probe probe;
+    std::string token;  ///< raw; empty: not changed
+};
+/// @return Error "taken" when the name is in use.
+Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb::Probe& probe);
+
+/// Replaces what a tenant may change. @return Error "not_found" or "taken".
+Result<ProbeWithToken> update_probe(
+    Transaction& db, std::int64_t tenant, const pb::Probe& probe, bool reset_token);
+
+/// @return Error "not_found", or "in_use" while a check lists it.
+Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id);
+
+/// Makes the operator's probes what the directory says. @return Error "taken" with the name.
+Result<> apply_public_probes(Transaction& db, const std::vector<PublicProbe>& probes);
+
+/// The entry of the probe in this very process, with a token made now (spec 07 §3.1).
+Result<ProbeWithToken> embed_probe(Transaction& db, std::string_view key, const pb::Probe& probe);
+
+// --- the probe's side
+
+/// The probe of a token in any of its spellings (spec 04 §9.1); nullopt: unknown.
+std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view presented);
+
+/// Begins a session: takes the lease unless another session holds it, notes the agent's version.
+/// @return the number of the session; nullopt: somebody else is there.
+std::optional<std::int64_t> begin_session(
+    Transaction& db, std::int64_t probe, const pb::ProbeInfo& info, std::int64_t until_us);
+/// @return whether the session still holds the lease.
+bool renew_session(
+    Transaction& db, std::int64_t probe, std::int64_t session, std::int64_t until_us);
+void end_session(Transaction& db, std::int64_t probe, std::int64_t session);
+/// The session that holds the lease now; 0: none.
+std::int64_t current_session(Transaction& db, std::int64_t probe);
+/// What this probe's agent has is of this version of the probe's data.
+void note_delivered(Transaction& db, std::int64_t probe, std::int64_t meta_version);
+
+}  // namespace sonde::control::store
