@@ -1,0 +1,28 @@
+#pragma once
+
+#include "config/agent_config.h"
+
+#include <string>
+#include <variant>
+
+namespace sonde::cli {
+
+/// `sonde run`: what it needs of the command line.
+struct RunCommand {
+    std::string config_file;
+    config::LoadOptions options;
+};
+
+/// Exit statuses of all verbs but `check`.
+enum Status : int { success = 0, failure = 1, usage = 2 };
+
+/// Reads the command line and carries out every verb but `run`, which only main can build.
+/// @return what to run, or the exit status of what was done.
+std::variant<RunCommand, int> parse(int argc, char** argv);
+
+/// Loads the file and prints what is wrong with it, one line each, to standard error.
+/// @return nullopt when something is.
+std::optional<config::AgentConfig> load(
+    const std::string& file, const config::LoadOptions& options);
+
+}  // namespace sonde::cli
