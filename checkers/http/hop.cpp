@@ -71,7 +71,6 @@ void Hop::prepare(CURL* easy)
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
-    curl_easy_setopt(easy, CURLOPT_COOKIEFILE, "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024);
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(run_.deadline - Clock::now()).count() + 1000;

@@ -52,7 +52,10 @@ public:
     Chase(Run& run, const Settings& settings)
         : run_{run}, settings_{settings}, chain_{settings, first_url(settings, run.subject.target)},
           body_{settings.compression, run.options.http_body_bytes, settings.wants_body()}
-    {}
+    {
+        // Switches the cookie jar on; CURLOPT_COOKIEFILE would leak at each reset between hops.
+        curl_easy_setopt(easy_.get(), CURLOPT_COOKIELIST, "Set-Cookie:");
+    }
     ~Chase()
     {
         if (!observed_ && !hops_.empty() && hops_.back().head().complete())
