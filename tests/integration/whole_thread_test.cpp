@@ -222,8 +222,9 @@ TEST_SUITE("integration")
         here.start();
         CHECK(here.call("GET", "check/list").size() == 3);
         const auto runs = here.query("sum(count_over_time(probe_success{job=\"web\"}[1h]))");
-        await("the check runs again",
-            [&] { return here.query("sum(count_over_time(probe_success{job=\"web\"}[1h]))") != runs; });
+        await("the check runs again", [&] {
+            return here.query("sum(count_over_time(probe_success{job=\"web\"}[1h]))") != runs;
+        });
         here.call("DELETE", fmt::format("check/delete/{}", added["id"].get<int>()));
         here.await_value("count(probe_success)", "2");
         here.stop();
