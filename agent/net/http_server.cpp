@@ -313,7 +313,7 @@ asio::awaitable<void> HttpServer::accept(Listener& listener)
         error_code refused;
         co_await listener.acceptor.async_accept(
             socket, asio::redirect_error(asio::use_awaitable, refused));
-        if (refused == asio::error::operation_aborted)
+        if (refused == asio::error::operation_aborted || !listener.acceptor.is_open())
             co_return;
         if (refused) {
             logger.warning("no connection accepted", {{"why", refused.message()}});
