@@ -169,6 +169,9 @@ std::size_t Schedule::size() const
 
 void Schedule::stop()
 {
+    const std::size_t given_up = state_->in_flight + state_->ready.size();
+    if (given_up > 0 && !state_->stopped)  // a result that will not come is told, too
+        logger.warning("runs are given up, the process ends", {{"runs", given_up}});
     state_->stopped = true;
     state_->ready.clear();
     state_->tasks.cancel();
