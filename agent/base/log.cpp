@@ -76,15 +76,16 @@ void write(Level level, std::string_view subsystem, std::string_view message, Lo
     const auto logger = sink();
     if (!logger->should_log(name.level))
         return;
+    const Format format = format_now;  // once: a reload in between must not tear the line
     std::string line;
-    const auto append = format_now == Format::json ? append_json : logfmt::append;
+    const auto append = format == Format::json ? append_json : logfmt::append;
     append(line, "ts", timestamp());
     append(line, "level", name.text);
     append(line, "subsystem", subsystem);
     append(line, "msg", message);
     for (const Field& field : fields)
         append(line, field.key, field.value);
-    if (format_now == Format::json)
+    if (format == Format::json)
         line += '}';
     if (priorities_now)
         line.insert(0, fmt::format("<{}>", name.priority));

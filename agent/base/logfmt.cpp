@@ -45,18 +45,38 @@ void append_escaped(std::string& line, char c)
         line += c;
 }
 
-void append_quoted(std::string& line, std::string_view value, bool utf8)
+/// Length of the well-formed UTF-8 character at the start of `bytes`; 0 when there is none.
+std::size_t character(std::string_view bytes)
 {
-    constexpr std::string_view replacement = "\xef\xbf\xbd";
-    const std::string whole = utf8 ? std::string{value} : text::repair_utf8(value);
+    for (std::size_t length = 1; length <= std::min<std::size_t>(bytes.size(), 4); ++length)
+        if (text::is_utf8(bytes.substr(0, length)))
+            return length;
+    return 0;
+}
+
+void append_key(std::string& line, std::string_view key)
+{
+    while (!key.empty()) {
+        const auto length = character(key);
+        if (length > 1 || (length == 1 && !special(static_cast<unsigned char>(key.front()))))
+            line += key.substr(0, length);
+        key.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+}
+
+void append_quoted(std::string& line, std::string_view value)
+{
     line += '"';
-    for (std::size_t i = 0; i < whole.size(); ++i)
-        if (!utf8 && whole.compare(i, replacement.size(), replacement) == 0) {
+    while (!value.empty()) {
+        const auto length = character(value);
+        if (length == 0)
             line += "\\ufffd";
-            i += replacement.size() - 1;
-        } else {
-            append_escaped(line, whole[i]);
-        }
+        else if (length == 1)
+            append_escaped(line, value.front());
+        else
+            line += value.substr(0, length);
+        value.remove_prefix(std::max<std::size_t>(length, 1));
+    }
     line += '"';
 }
 
@@ -66,14 +86,11 @@ void append(std::string& line, std::string_view key, std::string_view value)
 {
     if (!line.empty())
         line += ' ';
-    const std::string name = text::is_utf8(key) ? std::string{key} : text::repair_utf8(key);
-    std::copy_if(name.begin(), name.end(), std::back_inserter(line),
-        [](char c) { return !special(static_cast<unsigned char>(c)); });
+    append_key(line, key);
     line += '=';
-    const bool utf8 = text::is_utf8(value);
-    if (!utf8 || std::any_of(value.begin(), value.end(),
-                     [](char c) { return special(static_cast<unsigned char>(c)); }))
-        append_quoted(line, value, utf8);
+    if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(),
+                                     [](char c) { return special(static_cast<unsigned char>(c)); }))
+        append_quoted(line, value);
     else
         line += value;
 }
@@ -88,6 +105,7 @@ std::string number(double value)
                                                      : "-Inf");
     const auto scientific =
         std::to_chars(digits, digits + sizeof digits, value, std::chars_format::scientific);
+    *scientific.ptr = '\0';  // to_chars() ends nothing, atoi() needs an end
     const std::string_view text{digits, static_cast<std::size_t>(scientific.ptr - digits)};
     const int exponent = std::atoi(text.data() + text.find('e') + 1);
     if (exponent < -4 || exponent >= 6)

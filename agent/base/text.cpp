@@ -144,7 +144,7 @@ std::string shorten(std::string_view bytes, std::size_t limit)
     std::size_t end = limit > mark.size() ? limit - mark.size() : 0;
     while (end > 0 && (static_cast<unsigned char>(bytes[end]) & 0xc0U) == 0x80U)
         --end;
-    return std::string{bytes.substr(0, end)}.append(mark);
+    return std::string{bytes.substr(0, end)}.append(mark.substr(0, limit));
 }
 
 std::string lower(std::string_view text)
