@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <system_error>
 
 namespace sonde::net {
 namespace {
@@ -29,6 +30,17 @@ std::size_t keep_body(const char* data, std::size_t, std::size_t size, void* int
 {
     auto& body = *static_cast<std::string*>(into);
     body.append(data, std::min(size, most_of_body - body.size()));
+    return size;
+}
+
+/// Notes whether the header is complete: libcurl takes one that breaks off for the whole of it.
+std::size_t note_header(const char* data, std::size_t, std::size_t size, void* into)
+{
+    const std::string_view line{data, size};
+    auto& complete = *static_cast<bool*>(into);
+    if (line.starts_with("HTTP/"))  // a 100 may have come before
+        complete = false;
+    complete = complete || line == "\r\n" || line == "\n";
     return size;
 }
 
@@ -65,9 +77,22 @@ void set_request(CURL* easy, const HttpCall& call, curl_slist* headers)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
-bool unusable_url(CURLcode code)
+bool unusable_url(CURL* easy, CURLcode code)
 {
-    return code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+    long sent = 0;  // a server that does not speak HTTP is an "unsupported protocol" to libcurl too
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+    return code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && sent == 0);
+}
+
+/// Why there is no answer, for people; `detail` is what libcurl wrote, which leaves errno out.
+std::string describe(CURL* easy, CURLcode code, const char* detail)
+{
+    std::string text = *detail != '\0' ? detail : curl_easy_strerror(code);
+    long number = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_CONNECT && number != 0)
+        text += ": " + std::generic_category().message(static_cast<int>(number));
+    return text;
 }
 
 }  // namespace
@@ -86,6 +111,9 @@ asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
     curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, keep_body);
     curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer.body);
+    bool complete = false;
+    curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, note_header);
+    curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &complete);
     if (!settings_.ca_file.empty()) {
         curl_easy_setopt(easy.get(), CURLOPT_CAINFO, settings_.ca_file.c_str());
         curl_easy_setopt(easy.get(), CURLOPT_CAPATH, nullptr);  // else the system's would count too
@@ -93,15 +121,17 @@ asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
     if (!settings_.proxy_from_environment)
         curl_easy_setopt(easy.get(), CURLOPT_PROXY, settings_.proxy.c_str());
 
-    const CURLcode code = co_await curl_.perform(easy.get());
+    CURLcode code = co_await curl_.perform(easy.get());
+    if (code == CURLE_OK && !complete)
+        code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK) {
         long status = 0;
         curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
         answer.status = static_cast<int>(status);
     } else {
         answer.body.clear();
-        answer.error = detail[0] != '\0' ? detail : curl_easy_strerror(code);
-        answer.bad_url = unusable_url(code);
+        answer.error = describe(easy.get(), code, detail);
+        answer.bad_url = unusable_url(easy.get(), code);
     }
     co_return answer;
 }

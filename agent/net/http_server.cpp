@@ -20,6 +20,8 @@
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -34,6 +36,7 @@ using boost::system::error_code;
 
 constexpr log::Logger logger{"net"};
 constexpr std::chrono::milliseconds pause_after_refusal{100};
+constexpr std::chrono::milliseconds longest_farewell{5000};
 
 /// When a file last changed; zero when it cannot be seen.
 timespec changed(const std::string& file)
@@ -164,8 +167,9 @@ asio::awaitable<error_code> receive(Stream& stream, beast::flat_buffer& buffer, 
 }
 
 /// Serves one connection until either side ends it.
+/// @return whether the client may still be sending what nobody is going to read.
 template <class Stream>
-asio::awaitable<void> converse(
+asio::awaitable<bool> converse(
     Stream& stream, const HttpHandler& handler, const HttpLimits& limits, HttpPeer peer)
 {
     beast::flat_buffer buffer;
@@ -181,7 +185,7 @@ asio::awaitable<void> converse(
                 refusal->keep_alive(false);
                 co_await send(stream, std::move(*refusal), parser.get());
             }
-            co_return;
+            co_return refusal.has_value();
         }
         const HttpRequest request = parser.release();
         transport.expires_never();  // the handler's time is not the client's
@@ -191,15 +195,31 @@ asio::awaitable<void> converse(
         transport.expires_after(limits.idle);
         co_await send(stream, std::move(reply), request);
     }
+    co_return peer.too_large;
+}
+
+/// Ends our side and, when the client may still be `sending`, takes that in for a while: to close
+/// on bytes not read makes the kernel send a reset, and the client may never see its answer.
+asio::awaitable<void> part(
+    beast::tcp_stream& transport, bool sending, std::chrono::milliseconds longest)
+{
+    error_code ended;  // the client may have closed first
+    transport.socket().shutdown(tcp::socket::shutdown_send, ended);
+    if (!sending)
+        co_return;
+    transport.expires_after(std::min(longest, longest_farewell));
+    std::array<char, 16 * 1024> unread;
+    while (!ended)
+        co_await transport.async_read_some(
+            asio::buffer(unread), asio::redirect_error(asio::use_awaitable, ended));
 }
 
 asio::awaitable<void> serve_plain(
     tcp::socket socket, const HttpHandler& handler, const HttpLimits& limits, HttpPeer peer)
 {
     beast::tcp_stream stream{std::move(socket)};
-    co_await converse(stream, handler, limits, peer);
-    error_code ignored;  // the client may have closed first
-    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    const bool sending = co_await converse(stream, handler, limits, peer);
+    co_await part(stream, sending, limits.idle);
 }
 
 asio::awaitable<void> serve_tls(tcp::socket socket, std::shared_ptr<ssl::context> context,
@@ -208,9 +228,10 @@ asio::awaitable<void> serve_tls(tcp::socket socket, std::shared_ptr<ssl::context
     beast::ssl_stream<beast::tcp_stream> stream{std::move(socket), *context};
     beast::get_lowest_layer(stream).expires_after(limits.idle);
     co_await stream.async_handshake(ssl::stream_base::server, asio::use_awaitable);
-    co_await converse(stream, handler, limits, peer);
+    const bool sending = co_await converse(stream, handler, limits, peer);
     error_code ignored;
     co_await stream.async_shutdown(asio::redirect_error(asio::use_awaitable, ignored));
+    co_await part(beast::get_lowest_layer(stream), sending, limits.idle);
 }
 
 Result<std::vector<tcp::endpoint>> endpoints_of(const HostPort& address)

@@ -45,7 +45,9 @@ struct HttpLimits {
     std::function<std::size_t(const HttpRequest&)> body_bytes = [](const HttpRequest&) {
         return std::size_t{1} << 20;
     };
-    std::chrono::seconds idle{30};  ///< a client that sends or takes nothing for so long is dropped
+    /// Longest time for one request to come in, for an answer to be taken, and for a kept
+    /// connection to say nothing; then it is dropped.
+    std::chrono::milliseconds idle{30'000};
 };
 
 /// An HTTP/1.1 server on any number of addresses, plain or TLS. Loop thread only.

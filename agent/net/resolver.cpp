@@ -44,13 +44,18 @@ struct Answer {
     bool heard = false;  ///< a server sent something
 };
 
+/// When a server last sent anything, to whichever lookup.
+using LastHeard = std::shared_ptr<Clock::time_point>;
+
 /// One lookup with a channel of its own: the configuration is always the current one, and a lookup
 /// that is cancelled takes its sockets with it. Lives until c-ares has called back.
 class Lookup : public std::enable_shared_from_this<Lookup> {
 public:
     using Handler = asio::any_completion_handler<void(error_code, Answer)>;
 
-    explicit Lookup(const asio::any_io_executor& loop) : loop_{loop}, timer_{loop} {}
+    Lookup(const asio::any_io_executor& loop, LastHeard last_heard)
+        : loop_{loop}, timer_{loop}, last_heard_{std::move(last_heard)}
+    {}
     ~Lookup()
     {
         if (channel_)
@@ -82,6 +87,7 @@ private:
     static const ares_socket_functions sockets;
     asio::any_io_executor loop_;
     asio::steady_timer timer_;
+    LastHeard last_heard_;
     std::map<ares_socket_t, std::shared_ptr<Watch>> watches_;
     ares_channel channel_ = nullptr;
     Handler handler_;
@@ -103,8 +109,11 @@ const ares_socket_functions Lookup::sockets{
     [](ares_socket_t socket, void* buffer, std::size_t size, int flags, sockaddr* from,
         ares_socklen_t* from_size, void* self) -> ares_ssize_t {
         const auto received = ::recvfrom(socket, buffer, size, flags, from, from_size);
-        if (received > 0)
-            static_cast<Lookup*>(self)->answer_.heard = true;
+        if (received > 0) {
+            auto& lookup = *static_cast<Lookup*>(self);
+            lookup.answer_.heard = true;
+            *lookup.last_heard_ = Clock::now();
+        }
         return received;
     },
     [](ares_socket_t socket, const iovec* parts, int count, void*) -> ares_ssize_t {
@@ -271,6 +280,11 @@ public:
     {}
 
     asio::awaitable<Resolved> resolve(std::string host, IpVersion version) override;
+    bool heard_lately() const override
+    {
+        return *last_heard_ != Clock::time_point::min() &&
+               Clock::now() - *last_heard_ < remembers_answers;
+    }
 
 private:
     asio::awaitable<Answer> ask(const std::string& host, IpVersion version) const;
@@ -279,7 +293,7 @@ private:
     asio::any_io_executor loop_;
     ResolverFiles files_;
     HostsFile hosts_;
-    Clock::time_point last_heard_ = Clock::time_point::min();
+    LastHeard last_heard_ = std::make_shared<Clock::time_point>(Clock::time_point::min());
 };
 
 /// The one address of spec 02 §1.5, of addresses in order of preference; none: nullptr.
@@ -334,8 +348,6 @@ asio::awaitable<Resolved> DnsResolver::resolve(std::string host, IpVersion versi
         co_return Resolution{*found, Resolution::Source::hosts_file};
     }
     const Answer answer = co_await ask(host, version);
-    if (answer.heard)
-        last_heard_ = Clock::now();
     const auto* found = choose(answer.addresses, version);
     if (found)
         co_return Resolution{*found, Resolution::Source::dns};
@@ -350,7 +362,8 @@ asio::awaitable<Answer> DnsResolver::ask(const std::string& host, IpVersion vers
                        : version == IpVersion::v6 ? AF_INET6
                                                   : AF_UNSPEC;
     auto begin = [this, &host, family](auto handler) {
-        std::make_shared<Lookup>(loop_)->start(host, family, files_, std::move(handler));
+        std::make_shared<Lookup>(loop_, last_heard_)
+            ->start(host, family, files_, std::move(handler));
     };
     co_return co_await asio::async_initiate<const asio::use_awaitable_t<>,
         void(error_code, Answer)>(begin, asio::use_awaitable);
@@ -367,9 +380,7 @@ ResolveFailure DnsResolver::failure_of(const Answer& answer) const
             fmt::format("the resolver answered with an error: {}", ares_strerror(answer.status)),
             true};
     const bool configured = read_resolv_conf(files_.resolv_conf).has_server;
-    const bool heard_lately =
-        last_heard_ != Clock::time_point::min() && Clock::now() - last_heard_ < remembers_answers;
-    if (answer.status == ARES_ETIMEOUT && configured && heard_lately)
+    if (answer.status == ARES_ETIMEOUT && configured && heard_lately())
         return {"resolver_silent", "no resolver answered in time", true};
     return {"local_resolver_unreachable",
         configured ? "this probe cannot reach a resolver of /etc/resolv.conf"

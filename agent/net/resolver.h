@@ -44,6 +44,11 @@ public:
 
     /// Has no time limit but those of /etc/resolv.conf: whoever awaits it cancels it.
     virtual asio::awaitable<Resolved> resolve(std::string host, IpVersion version) = 0;
+
+    /// Whether a server has sent anything to any lookup of this process in the last 60 s. Where
+    /// none has, a lookup that is cancelled has failed for a reason of this host's own (spec 02
+    /// §1.10, local_resolver_unreachable).
+    virtual bool heard_lately() const = 0;
 };
 
 /// Which files say how this host resolves names; tests write their own.
