@@ -4,6 +4,8 @@
 #include "agent/net/services.h"
 #include "checkers/check_log.h"
 #include "checkers/observations.h"
+#include "checkers/problems.h"
+#include "checkers/secret_source.h"
 #include "config/agent_config.h"
 #include "config/schema.h"
 
@@ -29,12 +31,20 @@ struct Verdict {
     std::string_view code;   ///< of reasons.h: "connect", "timeout", "tcp_expect"; empty: passed
     std::string message;     ///< for people, with the evidence
     std::string_view cause;  ///< spec 02 §1.10, "refused", "certificate_expired"; may be empty
+    CheckLog::Fields attributes = {};  ///< of the code, for the line that explains the failure
 
     bool passed() const { return code.empty(); }
     static Verdict pass() { return {}; }
     static Verdict fail(std::string_view code, std::string message, std::string_view cause = {})
     {
         return {code, std::move(message), cause};
+    }
+    /// The same with one attribute more.
+    template <class Value>
+    Verdict with(std::string_view key, const Value& value) &&
+    {
+        attributes.emplace_back(key, value);
+        return std::move(*this);
     }
 };
 
@@ -65,6 +75,7 @@ struct Subject {
     std::chrono::milliseconds timeout{3000};
     std::int64_t check_id = 0;
     std::int64_t probe_id = 0;
+    SecretSource* secrets = nullptr;  ///< null: there is none
 };
 
 /// All that one run may use and all that it produces; lives for exactly one run.
@@ -108,14 +119,20 @@ struct Kind {
     LogEntry::Layout layout;                   ///< of its own log lines
     std::span<const Metric> metrics;           ///< all it may set; tests hold it to that
     std::span<const std::string_view> phases;  ///< all it may have, in order
-    /// Settings and target to a checker. @return Error with a code of reasons.h.
-    Result<std::unique_ptr<const Checker>> (*parse)(const pb::Check&);
+    /// Settings and target to a checker; null when there are problems, with codes of reasons.h.
+    std::unique_ptr<const Checker> (*parse)(const pb::Check&, Problems&);
     /// What the prober is pointed at, the log key `target`: for DNS the server (spec 03 §2.1).
     std::string (*pointed_at)(const pb::Check&);
+    /// Sets, at 0, the series that every run has, also one that ends before it began; null: none.
+    void (*begin)(Observations&) = nullptr;
 };
 
-/// Logs why the run fails and makes the verdict: `message` is the line's text (spec 03 §5.6),
-/// `fields` its keys; `reason` and `cause` are appended, and `verdict.message` says it to people.
+/// Logs why the run fails: `message` is the line's text and `fields` its keys (spec 03 §5.6);
+/// `reason`, `cause` and those attributes that the line does not have yet are appended.
+/// @return the verdict.
 Verdict fail(Run& run, std::string_view log_message, CheckLog::Fields fields, Verdict verdict);
+
+/// "timeout" in the phase that was open.
+Verdict timed_out(const Run& run);
 
 }  // namespace sonde::checkers

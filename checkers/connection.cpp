@@ -28,9 +28,11 @@ Verdict connect_failure(const tcp::endpoint& to, const error_code& error, std::s
                                   : fmt::format("{}:{}", to.address().to_string(), to.port());
     if (cause.starts_with("local_"))
         return Verdict::fail("connect",
-            fmt::format("this probe cannot connect to {}: {}", where, error.message()), cause);
+            fmt::format("this probe cannot connect to {}: {}", where, error.message()), cause)
+            .with("address", where);
     return Verdict::fail(
-        "connect", fmt::format("connection to {} failed: {}", where, error.message()), cause);
+        "connect", fmt::format("connection to {} failed: {}", where, error.message()), cause)
+        .with("address", where);
 }
 
 void open_and_bind(
@@ -99,8 +101,12 @@ asio::awaitable<Verdict> Connection::handshake(const net::TlsContext& context, n
         what = ended ? "the peer closed the connection" : failed.message();
     if (why.alert)
         what += fmt::format(" (alert {})", *why.alert);
-    co_return Verdict::fail(
-        "tls", fmt::format("TLS handshake with {} failed: {}", peer.name, what), cause);
+    Verdict verdict = Verdict::fail(
+        "tls", fmt::format("TLS handshake with {} failed: {}", peer.name, what), cause)
+                          .with("server_name", peer.name);
+    if (why.alert)
+        verdict.attributes.emplace_back("alert", *why.alert);
+    co_return verdict;
 }
 
 asio::awaitable<std::string> Connection::read_some()

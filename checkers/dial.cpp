@@ -85,8 +85,6 @@ CheckLog::Fields explained(const std::string& host, net::IpVersion version,
             fields.emplace_back("ip_protocol", family_text(version));
     }
     fields.emplace_back("err", failure.message);
-    fields.emplace_back("host", host);
-    fields.emplace_back("ip_version", version_text(version));
     return fields;
 }
 
@@ -94,7 +92,9 @@ Verdict log_failure(Run& run, const std::string& host, net::IpVersion version,
     const net::ResolveFailure& failure, LookupLines lines)
 {
     auto verdict = Verdict::fail("resolve",
-        fmt::format("no usable address for host {}: {}", host, failure.message), failure.cause);
+        fmt::format("no usable address for host {}: {}", host, failure.message), failure.cause)
+                       .with("host", host)
+                       .with("ip_version", version_text(version));
     if (lines != LookupLines::ping) {
         fail(run, "Resolution with IP protocol failed", explained(host, version, failure, lines),
             verdict);
@@ -105,8 +105,6 @@ Verdict log_failure(Run& run, const std::string& host, net::IpVersion version,
     run.log.error("unable to find ip; no fallback");
     CheckLog::Fields fields;
     fields.emplace_back("err", "unable to find ip");
-    fields.emplace_back("host", host);
-    fields.emplace_back("ip_version", version_text(version));
     return fail(run, "Error resolving address", std::move(fields), std::move(verdict));
 }
 
@@ -200,6 +198,13 @@ std::string_view cause_of(
     }
 }
 
+std::string_view deadline_cause(const Run& run)
+{
+    if (run.phase == "resolve" && !run.net.resolver.heard_lately())
+        return "local_resolver_unreachable";
+    return run.phase;
+}
+
 bool has_route(const asio::ip::address& address)
 {
     if (address.is_unspecified())
@@ -222,7 +227,8 @@ Source source_address(
     source.address = asio::ip::make_address(text, bad);
     if (bad)
         source.failure = Verdict::fail(
-            "bad_source_address", fmt::format("sourceIpAddress \"{}\" is not an IP address", text));
+            "bad_source_address", fmt::format("sourceIpAddress \"{}\" is not an IP address", text))
+                             .with("source", text);
     else if (source.address.is_v4() != destination.is_v4())
         source.failure = Verdict::fail(code,
             fmt::format("this probe cannot use {} as source towards {}: another address family",

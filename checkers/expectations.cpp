@@ -2,45 +2,106 @@
 
 #include "agent/base/text.h"
 
+#include <algorithm>
+
 namespace sonde::checkers {
 namespace {
 
-/// Go writes named groups as (?<name>…) too; this RE2 only knows (?P<name>…).
-std::string to_re2(std::string_view pattern)
-{
-    std::string out;
-    bool in_class = false;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        const char c = pattern[i];
-        if (c == '\\' && i + 1 < pattern.size()) {
-            if (pattern[i + 1] == 'Q') {  // literal text up to \E
-                const auto end = std::min(pattern.find("\\E", i), pattern.size());
-                out += pattern.substr(i, end - i);
-                i = end - 1;
-                continue;
-            }
-            out += c;
-            out += pattern[++i];
-            continue;
+constexpr std::int64_t most_memory = 64 << 20;  // bytes; with less, long bodies meet a slow matcher
+
+/// Reads a pattern once for what this RE2 and Go see differently (spec 02 §9.4).
+class Dialect {
+public:
+    explicit Dialect(std::string_view pattern) : rest_{pattern} {}
+
+    /// The pattern as RE2 wants it. @return Error "bad_regex" for what only RE2 accepts.
+    Result<std::string> to_re2()
+    {
+        while (!rest_.empty()) {
+            if (!in_class_ && rest_.starts_with("\\Q"))
+                take(std::min(rest_.find("\\E"), rest_.size()));  // literal text
+            else if (!in_class_ && rest_.starts_with("\\C"))
+                return error("bad_regex", "invalid escape sequence: \\C");
+            else if (rest_.front() == '\\')
+                take(2);
+            else if (in_class_)
+                in_class();
+            else if (rest_.front() == '[')
+                begin_class();
+            else if (rest_.starts_with("(?P<") || rest_.starts_with("(?<")) {
+                if (auto named = group_name(); !named)
+                    return named.error();
+            } else
+                take(1);
         }
-        if (in_class)
-            in_class = c != ']';
-        else if (c == '[') {
-            in_class = true;
-            out += c;
-            if (i + 1 < pattern.size() && pattern[i + 1] == '^')
-                out += pattern[++i];
-            if (i + 1 < pattern.size() && pattern[i + 1] == ']')
-                out += pattern[++i];  // a literal ] right at the start
-            continue;
-        } else if (pattern.substr(i, 3) == "(?<") {
-            out += "(?P<";
-            i += 2;
-            continue;
-        }
-        out += c;
+        return std::move(out_);
     }
-    return out;
+
+private:
+    void take(std::size_t count)
+    {
+        out_ += rest_.substr(0, count);
+        rest_.remove_prefix(std::min(count, rest_.size()));
+    }
+
+    void begin_class()
+    {
+        in_class_ = true;
+        take(1);
+        if (rest_.starts_with('^'))
+            take(1);
+        if (rest_.starts_with(']'))
+            take(1);  // a literal one, right at the start
+    }
+
+    void in_class()
+    {
+        const auto end = rest_.find(":]");
+        if (rest_.starts_with("[:") && end != std::string_view::npos)
+            return take(end + 2);  // [:alpha:]
+        in_class_ = rest_.front() != ']';
+        take(1);
+    }
+
+    /// Go writes (?<name>…) too, this RE2 only knows (?P<name>…); and it lets any letter be in one.
+    Result<> group_name()
+    {
+        const auto begin = rest_.find('<') + 1;
+        const auto end = std::min(rest_.find('>', begin), rest_.size());
+        const std::string_view name = rest_.substr(begin, end - begin);
+        const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                   c == '_';
+        });
+        if (name.empty() || !plain || end == rest_.size())
+            return error("bad_regex", "invalid named capture: {}", rest_.substr(0, end + 1));
+        out_ += "(?P<";
+        rest_.remove_prefix(begin);
+        take(name.size());
+        return {};
+    }
+
+    std::string_view rest_;
+    std::string out_;
+    bool in_class_ = false;
+};
+
+/// Where `offset` of the repaired text was in `subject` (text::repair_utf8).
+std::size_t original_offset(std::string_view subject, std::string_view repaired, std::size_t offset)
+{
+    constexpr std::string_view replacement = "\xef\xbf\xbd";
+    std::size_t at = 0;
+    for (std::size_t from = 0; from < offset;) {
+        if (repaired.substr(from, replacement.size()) != replacement) {
+            ++from;
+            ++at;
+            continue;
+        }
+        const bool was_there = subject.substr(at, replacement.size()) == replacement;
+        at += was_there ? replacement.size() : 1;
+        from += replacement.size();
+    }
+    return at;
 }
 
 }  // namespace
@@ -49,8 +110,12 @@ Result<Pattern> Pattern::compile(std::string_view text)
 {
     if (!text::is_utf8(text))
         return error("bad_regex", "pattern is not UTF-8");
+    const auto translated = Dialect{text}.to_re2();
+    if (!translated)
+        return translated.error();
     RE2::Options options{RE2::Quiet};
-    auto compiled = std::make_shared<const RE2>(to_re2(text), options);
+    options.set_max_mem(most_memory);
+    auto compiled = std::make_shared<const RE2>(*translated, options);
     if (!compiled->ok())
         return error("bad_regex", "{}", compiled->error());
     return Pattern{std::string{text}, std::move(compiled)};
@@ -68,10 +133,7 @@ std::optional<Pattern::Captures> Pattern::match(std::string_view subject) const
             static_cast<int>(pieces.size())))
         return std::nullopt;
     const auto original = [&](std::size_t offset) {
-        std::size_t at = 0;
-        for (std::size_t from = 0; from < offset && at < subject.size(); ++at)
-            from += searched[from] == subject[at] ? 1 : 3;
-        return at;
+        return whole ? offset : original_offset(subject, repaired, offset);
     };
     Captures captures;
     for (const re2::StringPiece& piece : pieces) {
@@ -80,8 +142,8 @@ std::optional<Pattern::Captures> Pattern::match(std::string_view subject) const
             continue;
         }
         const auto begin = static_cast<std::size_t>(piece.data() - searched.data());
-        const std::size_t first = whole ? begin : original(begin);
-        const std::size_t last = whole ? begin + piece.size() : original(begin + piece.size());
+        const std::size_t first = original(begin);
+        const std::size_t last = original(begin + piece.size());
         captures.groups.emplace_back(subject.substr(first, last - first));
     }
     for (const auto& [number, name] : compiled_->CapturingGroupNames())

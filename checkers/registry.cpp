@@ -13,25 +13,33 @@ namespace {
 /// Stands in for a check whose settings cannot be used, so that its owner sees why.
 class Unusable final : public Checker {
 public:
-    explicit Unusable(Error error) : error_{std::move(error)} {}
+    explicit Unusable(std::vector<Error> problems) : problems_{std::move(problems)} {}
     asio::awaitable<Verdict> run(Run& run) const override
     {
-        CheckLog::Fields fields;
-        fields.emplace_back("err", error_.message);
-        co_return fail(run, "Check cannot run", std::move(fields),
-            Verdict::fail(error_.reason, error_.message, error_.cause));
+        Verdict verdict = Verdict::pass();
+        for (const Error& problem : problems_) {
+            CheckLog::Fields fields;
+            fields.emplace_back("err", problem.message);
+            Verdict said = fail(run, "Check cannot run", std::move(fields),
+                Verdict::fail(problem.reason, problem.message, problem.cause)
+                    .with("target", run.subject.target));
+            if (verdict.passed())
+                verdict = std::move(said);
+        }
+        co_return verdict;
     }
 
 private:
-    Error error_;
+    std::vector<Error> problems_;
 };
 
-Result<std::unique_ptr<const Checker>> parse(const pb::Check& check)
+std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
 {
-    const auto kind = kind_of(check.settings());
-    if (!kind)
-        return kind.error();
-    return (*kind)->parse(check);
+    if (const auto kind = kind_of(check.settings()))
+        return (*kind)->parse(check, problems);
+    else
+        problems.add(kind.error());
+    return nullptr;
 }
 
 }  // namespace
@@ -77,21 +85,22 @@ Result<const Kind*> kind_of(const pb::CheckSettings& wire)
     return error("not_supported", "settings.{}: not supported yet", found);
 }
 
-Result<> validate(const pb::Check& check)
+std::vector<Error> validate(const pb::Check& check)
 {
-    if (auto checker = parse(check); !checker)
-        return checker.error();
-    return {};
+    Problems problems;
+    parse(check, problems);
+    return problems.all();
 }
 
 Prepared make(const pb::Check& check)
 {
     const auto kind = kind_of(check.settings());
     const Kind* known = kind ? *kind : find_kind(settings_name(check.settings()));
-    auto checker = parse(check);
-    if (!checker)
-        return {known, std::make_unique<Unusable>(checker.error())};
-    return {known, std::move(*checker)};
+    Problems problems;
+    auto checker = parse(check, problems);
+    if (!problems.none())
+        checker = std::make_unique<Unusable>(problems.all());
+    return {known, std::move(checker)};
 }
 
 }  // namespace sonde::checkers

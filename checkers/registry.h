@@ -24,7 +24,8 @@ struct Prepared {
 /// A checker for `check`, always: with settings that cannot be used, every run fails and says why.
 Prepared make(const pb::Check& check);
 
-/// The same judgement in advance, for whoever may still refuse the check.
-Result<> validate(const pb::Check& check);
+/// The same judgement in advance, for whoever may still refuse the check: all that is wrong with
+/// it, each with the path of its field; empty: it can run.
+std::vector<Error> validate(const pb::Check& check);
 
 }  // namespace sonde::checkers

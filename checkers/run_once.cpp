@@ -3,6 +3,7 @@
 #include "agent/base/log.h"
 #include "agent/base/stopwatch.h"
 #include "agent/net/deadline.h"
+#include "checkers/dial.h"
 #include "checkers/reasons.h"
 
 #include <boost/asio/error.hpp>
@@ -69,12 +70,17 @@ void Run::took(std::string_view phase_name, double seconds)
 
 Verdict Checker::at_deadline(Run& run) const
 {
-    CheckLog::Fields fields;
-    fields.emplace_back("phase", run.phase);
-    const Reason* reason = find_reason("timeout");
-    return fail(run, "Check timed out", std::move(fields),
-        Verdict::fail(
-            reason->code, fmt::format("{} in phase {}", reason->text, run.phase), run.phase));
+    return fail(run, "Check timed out", {}, timed_out(run));
+}
+
+Verdict timed_out(const Run& run)
+{
+    const auto cause = deadline_cause(run);
+    const std::string_view why =
+        cause == run.phase ? "" : ": this probe hears of no resolver of /etc/resolv.conf";
+    return Verdict::fail(
+        "timeout", fmt::format("deadline reached in phase {}{}", run.phase, why), cause)
+        .with("phase", run.phase);
 }
 
 Verdict fail(Run& run, std::string_view log_message, CheckLog::Fields fields, Verdict verdict)
@@ -82,6 +88,10 @@ Verdict fail(Run& run, std::string_view log_message, CheckLog::Fields fields, Ve
     fields.emplace_back("reason", verdict.code);
     if (!verdict.cause.empty())
         fields.emplace_back("cause", verdict.cause);
+    for (const LogField& attribute : verdict.attributes)
+        if (std::none_of(fields.begin(), fields.end(),
+                [&](const LogField& field) { return field.key == attribute.key; }))
+            fields.push_back(attribute);
     run.log.error(log_message, std::move(fields));
     return verdict;
 }
@@ -98,6 +108,8 @@ asio::awaitable<Report> run_once(const Kind& kind, const Checker& checker, net::
     begins.emplace_back("timeout_seconds", std::chrono::duration<double>(subject.timeout).count());
     run.log.frame(CheckLog::Level::info, "Beginning check", std::move(begins));
 
+    if (kind.begin)
+        kind.begin(run.observed);
     const Stopwatch running;
     auto verdict = co_await net::until(deadline, guarded(checker, run));
     if (!verdict)

@@ -36,6 +36,14 @@ struct Remote {
     bool operator==(const Remote&) const = default;
 };
 
+/// Who gives a tenant's secrets away (spec 01 §9.5).
+struct SecretStore {
+    std::string url;
+    config::Secret token;
+
+    bool operator==(const SecretStore&) const = default;
+};
+
 /// Where a tenant's data go, and within which limits (spec 03 §2.8, §4.1).
 struct Tenant {
     std::optional<Remote> metrics;  ///< absent: not sent
@@ -43,6 +51,7 @@ struct Tenant {
     pb::LabelMode label_mode = pb::LABEL_MODE_PREFIXED;
     std::int64_t max_metric_labels = 22;
     std::int64_t max_log_labels = 15;
+    std::optional<SecretStore> secrets;  ///< absent: no check of it can refer to one
 };
 
 /// Knows tenants; asked by whoever labels or sends. Loop thread only.

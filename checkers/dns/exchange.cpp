@@ -1,5 +1,6 @@
 #include "checkers/dns/exchange.h"
 
+#include "agent/base/host_port.h"
 #include "checkers/dial.h"
 #include "checkers/dns/metrics.h"
 #include "checkers/phase_timer.h"
@@ -22,6 +23,7 @@ namespace {
 using boost::system::error_code;
 
 constexpr std::size_t largest_datagram = 65535;
+constexpr int most_discards_logged = 20;
 
 /// What failed, in the words of its code. @throws operation_aborted.
 Exchanged failed(std::string_view code, const Exchange& asked, const error_code& error)
@@ -35,7 +37,8 @@ Exchanged failed(std::string_view code, const Exchange& asked, const error_code&
     out.verdict = Verdict::fail(code,
         fmt::format(
             "{} {} port {}: {}", who, asked.server.to_string(), asked.port, error.message()),
-        cause);
+        cause)
+                      .with("address", HostPort{asked.server.to_string(), asked.port}.text());
     return out;
 }
 
@@ -93,6 +96,8 @@ asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
     co_await socket.async_send(
         asio::buffer(query), asio::redirect_error(asio::use_awaitable, error));
     std::string datagram(largest_datagram, '\0');
+    std::string discarded;
+    int discards = 0;
     while (!error) {
         const std::size_t size = co_await socket.async_receive(
             asio::buffer(datagram), asio::redirect_error(asio::use_awaitable, error));
@@ -107,7 +112,11 @@ asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
         }
         if (reading.fit == Fit::malformed)
             co_return unreadable(reading);
-        CheckLog::Fields why;  // somebody else's, or a forgery: the response may still come
+        // Somebody else's, or a forgery: the response may still come.
+        if (reading.why == discarded || ++discards > most_discards_logged)
+            continue;
+        discarded = reading.why;
+        CheckLog::Fields why;
         why.emplace_back("why", reading.why);
         run.log.info("Ignored a datagram", std::move(why));
     }

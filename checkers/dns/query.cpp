@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace sonde::checkers::dns {
 namespace {
@@ -23,10 +24,13 @@ constexpr std::array<Name, 20> rcodes{
         {5, "REFUSED"}, {6, "YXDOMAIN"}, {7, "YXRRSET"}, {8, "NXRRSET"}, {9, "NOTAUTH"},
         {10, "NOTZONE"}, {11, "DSOTYPENI"}, {16, "BADSIG"}, {17, "BADKEY"}, {18, "BADTIME"},
         {19, "BADMODE"}, {20, "BADNAME"}, {21, "BADALG"}, {22, "BADTRUNC"}, {23, "BADCOOKIE"}}};
-constexpr std::array<Name, 20> types{{{1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {12, "PTR"},
-    {13, "HINFO"}, {15, "MX"}, {16, "TXT"}, {28, "AAAA"}, {33, "SRV"}, {41, "OPT"}, {43, "DS"},
-    {44, "SSHFP"}, {46, "RRSIG"}, {47, "NSEC"}, {48, "DNSKEY"}, {50, "NSEC3"}, {52, "TLSA"},
-    {255, "ANY"}, {257, "CAA"}}};
+constexpr std::array<Name, 39> types{{{1, "A"}, {2, "NS"}, {5, "CNAME"}, {6, "SOA"}, {12, "PTR"},
+    {13, "HINFO"}, {15, "MX"}, {16, "TXT"}, {18, "AFSDB"}, {28, "AAAA"}, {29, "LOC"}, {33, "SRV"},
+    {35, "NAPTR"}, {36, "KX"}, {37, "CERT"}, {39, "DNAME"}, {41, "OPT"}, {43, "DS"}, {44, "SSHFP"},
+    {46, "RRSIG"}, {47, "NSEC"}, {48, "DNSKEY"}, {50, "NSEC3"}, {51, "NSEC3PARAM"}, {52, "TLSA"},
+    {53, "SMIMEA"}, {59, "CDS"}, {60, "CDNSKEY"}, {61, "OPENPGPKEY"}, {62, "CSYNC"}, {64, "SVCB"},
+    {65, "HTTPS"}, {99, "SPF"}, {108, "EUI48"}, {109, "EUI64"}, {250, "TSIG"}, {255, "ANY"},
+    {256, "URI"}, {257, "CAA"}}};
 
 template <std::size_t N>
 std::optional<std::string_view> find_name(const std::array<Name, N>& table, unsigned number)
@@ -82,15 +86,16 @@ bool read_section(Reader& reader, std::string_view bytes, unsigned count, std::v
             record.text = opt_text(*record_class, *ttl, *raw);
         } else {
             std::uint32_t serial = 0;
-            const auto data = rdata_text(*type, Reader{bytes, from, from + raw->size()}, &serial);
+            const bool known = find_name(types, *type).has_value();
+            const Reader rdata{bytes, from, from + raw->size()};
+            const auto data = known ? rdata_text(*type, rdata, &serial) : unknown_text(*raw);
             if (!data)
                 return false;
             if (*type == 6)
                 record.serial = serial;
             const std::string type_text = type_name(*type);
-            const std::string class_text = type_text.starts_with("TYPE")
-                                               ? fmt::format("CLASS{}", *record_class)
-                                               : class_name(*record_class);
+            const std::string class_text =
+                known ? class_name(*record_class) : fmt::format("CLASS{}", *record_class);
             record.text =
                 fmt::format("{}\t{}\t{}\t{}\t{}", *owner, *ttl, class_text, type_text, *data);
         }
@@ -178,7 +183,7 @@ Reading read_response(
     std::string_view bytes, std::uint16_t id, std::string_view name, std::uint16_t type)
 {
     if (bytes.size() < header_size)
-        return foreign("shorter than a header");
+        return {Fit::too_short, "shorter than a header", {}};
     Reader reader{bytes, 0, bytes.size()};
     Message message;
     message.id = *reader.u16();
@@ -214,6 +219,17 @@ std::string rcode_name(unsigned rcode)
 {
     const auto known = find_name(rcodes, rcode);
     return known ? std::string{*known} : fmt::format("RCODE{}", rcode);
+}
+
+std::string_view rcode_cause(unsigned rcode)
+{
+    static std::map<unsigned, std::string> causes;  // at most 4096: a response code has 12 bits
+    std::string& cause = causes[rcode];
+    if (cause.empty()) {
+        const auto known = find_name(rcodes, rcode);
+        cause = known ? text::lower(*known) : fmt::format("rcode_{}", rcode);
+    }
+    return cause;
 }
 
 std::optional<unsigned> rcode_number(std::string_view name)

@@ -53,6 +53,7 @@ struct Message {
 enum class Fit {
     response,   ///< accepted
     foreign,    ///< of another exchange: UDP goes on waiting, TCP fails
+    too_short,  ///< not even a header: the same
     malformed,  ///< cannot be read
 };
 
@@ -68,6 +69,9 @@ Reading read_response(
 
 /// "NOERROR", "NXDOMAIN", …; "RCODE12" for what has no name.
 std::string rcode_name(unsigned rcode);
+/// The name in lower case, "nxdomain"; "rcode_12" for what has none (spec 02 §1.10). Loop thread
+/// only.
+std::string_view rcode_cause(unsigned rcode);
 /// The number of a known name; nullopt: unknown (also BADVERS, spec 02 §3.4).
 std::optional<unsigned> rcode_number(std::string_view name);
 

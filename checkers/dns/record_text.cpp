@@ -1,6 +1,7 @@
 #include "checkers/dns/record_text.h"
 
 #include "agent/base/text.h"
+#include "checkers/dns/service_text.h"
 
 #include <boost/asio/ip/address.hpp>
 #include <fmt/format.h>
@@ -23,11 +24,17 @@ enum Type : std::uint16_t {
     hinfo = 13,
     mx = 15,
     txt = 16,
+    afsdb = 18,
     aaaa = 28,
     srv = 33,
+    kx = 36,
+    dname = 39,
     ds = 43,
     sshfp = 44,
     tlsa = 52,
+    cds = 59,
+    svcb = 64,
+    https = 65,
     spf = 99,
     caa = 257
 };
@@ -53,17 +60,7 @@ void append_label(std::string& out, std::string_view label)
 
 std::string quoted(std::string_view string)
 {
-    std::string out = "\"";
-    for (const char c : string) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\')
-            out.append(1, '\\').append(1, c);
-        else if (byte < 0x20 || byte > 0x7e)
-            append_decimal(out, byte);
-        else
-            out += c;
-    }
-    return out += '"';
+    return '"' + escaped_string(string) + '"';
 }
 
 /// Strings with a length byte each, up to the end of the data.
@@ -78,42 +75,6 @@ std::optional<std::string> strings(Reader& data)
         if (!out.empty())
             out += ' ';
         out += quoted(*string);
-    }
-    return out;
-}
-
-/// glibc writes some addresses differently (spec 02 §9.5), so RFC 5952 is done here.
-std::string ipv6_text(std::string_view bytes)
-{
-    std::array<unsigned, 8> groups{};
-    for (std::size_t i = 0; i < 8; ++i)
-        groups.at(i) = static_cast<unsigned char>(bytes[2 * i]) << 8U |
-                       static_cast<unsigned char>(bytes[2 * i + 1]);
-    if (std::all_of(groups.begin(), groups.begin() + 5, [](unsigned g) { return g == 0; }) &&
-        groups[5] == 0xffff)
-        return fmt::format("::ffff:{}.{}.{}.{}", groups[6] >> 8U, groups[6] & 255U, groups[7] >> 8U,
-            groups[7] & 255U);
-    std::size_t best = 8;
-    std::size_t length = 1;  // a single zero group is not shortened
-    for (std::size_t i = 0; i < 8; ++i) {
-        std::size_t end = i;
-        while (end < 8 && groups.at(end) == 0)
-            ++end;
-        if (end - i > length) {
-            best = i;
-            length = end - i;
-        }
-    }
-    std::string out;
-    for (std::size_t i = 0; i < 8; ++i) {
-        if (i == best) {
-            out += "::";
-            i += length - 1;
-            continue;
-        }
-        if (!out.empty() && !out.ends_with(':'))
-            out += ':';
-        out += fmt::format("{:x}", groups.at(i));
     }
     return out;
 }
@@ -161,14 +122,14 @@ std::optional<std::string> caa_text(Reader& data)
         return std::nullopt;
     const auto value = data.rest();
     data.skip_rest();
-    return fmt::format("{} {} {}", *flags, *tag, quoted(value));
+    return fmt::format("{} {} {}", *flags, escaped_string(*tag), quoted(value));
 }
 
-/// Numbers, then a digest in hex: DS, SSHFP, TLSA.
+/// Numbers, then a digest in hex: DS, CDS, SSHFP, TLSA.
 std::optional<std::string> digest_text(Reader& data, std::uint16_t type)
 {
     std::string out;
-    if (type == ds) {
+    if (type == ds || type == cds) {
         const auto key_tag = data.u16();
         if (!key_tag)
             return std::nullopt;
@@ -188,20 +149,20 @@ std::optional<std::string> digest_text(Reader& data, std::uint16_t type)
     return out + digest;
 }
 
-/// Types that nobody asks for by name here: as ldns writes them, or as unknown (RFC 3597).
+/// Types that nobody asks for by name here: as ldns writes them, or as unknown.
 std::string other_text(std::uint16_t type, Reader& data)
 {
     const std::string_view raw = data.rest();
     data.skip_rest();
-    std::string unknown = fmt::format("\\# {} {}", raw.size(), text::hex(raw));
-    const ldns_rr_descriptor* known = ldns_rr_descript(type);
-    if (!known || known->_type != type)
-        return unknown;
+    std::string wire;  // ldns wants the length in front
+    wire += static_cast<char>(raw.size() >> 8U);
+    wire += static_cast<char>(raw.size() & 0xffU);
+    wire += raw;
     ldns_rr* const record = ldns_rr_new_frm_type(static_cast<ldns_rr_type>(type));
     std::size_t at = 0;
     const bool read =
-        record && ldns_wire2rdf(record, reinterpret_cast<const std::uint8_t*>(raw.data()),
-                      raw.size(), &at) == LDNS_STATUS_OK;
+        record && ldns_wire2rdf(record, reinterpret_cast<const std::uint8_t*>(wire.data()),
+                      wire.size(), &at) == LDNS_STATUS_OK;
     std::string out;
     for (std::size_t i = 0; read && i < ldns_rr_rd_count(record); ++i) {
         char* const field = ldns_rdf2str(ldns_rr_rdf(record, i));
@@ -211,7 +172,7 @@ std::string other_text(std::uint16_t type, Reader& data)
         }
     }
     ldns_rr_free(record);
-    return out.empty() ? unknown : out;
+    return out.empty() ? unknown_text(raw) : out;
 }
 
 }  // namespace
@@ -289,20 +250,77 @@ std::optional<std::string> Reader::name()
     return std::nullopt;
 }
 
+std::string escaped_string(std::string_view string)
+{
+    std::string out;
+    for (const char c : string) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\')
+            out.append(1, '\\').append(1, c);
+        else if (byte < 0x20 || byte > 0x7e)
+            append_decimal(out, byte);
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::string ipv4_text(std::string_view bytes)
+{
+    const auto byte = [bytes](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+    return fmt::format("{}.{}.{}.{}", byte(0), byte(1), byte(2), byte(3));
+}
+
+std::string ipv6_text(std::string_view bytes)
+{
+    std::array<unsigned, 8> groups{};
+    for (std::size_t i = 0; i < 8; ++i)
+        groups.at(i) = static_cast<unsigned char>(bytes[2 * i]) << 8U |
+                       static_cast<unsigned char>(bytes[2 * i + 1]);
+    if (std::all_of(groups.begin(), groups.begin() + 5, [](unsigned g) { return g == 0; }) &&
+        groups[5] == 0xffff)
+        return fmt::format("::ffff:{}.{}.{}.{}", groups[6] >> 8U, groups[6] & 255U, groups[7] >> 8U,
+            groups[7] & 255U);
+    std::size_t best = 8;
+    std::size_t length = 1;  // a single zero group is not shortened
+    for (std::size_t i = 0; i < 8; ++i) {
+        std::size_t end = i;
+        while (end < 8 && groups.at(end) == 0)
+            ++end;
+        if (end - i > length) {
+            best = i;
+            length = end - i;
+        }
+    }
+    std::string out;
+    for (std::size_t i = 0; i < 8; ++i) {
+        if (i == best) {
+            out += "::";
+            i += length - 1;
+            continue;
+        }
+        if (!out.empty() && !out.ends_with(':'))
+            out += ':';
+        out += fmt::format("{:x}", groups.at(i));
+    }
+    return out;
+}
+
+std::string unknown_text(std::string_view raw)
+{
+    return raw.empty() ? "" : fmt::format("\\# {} {}", raw.size(), text::hex(raw));
+}
+
 std::optional<std::string> rdata_text(std::uint16_t type, Reader data, std::uint32_t* serial)
 {
     if (data.at_end())
         return "";  // RFC 2136 uses records without data
     std::optional<std::string> out;
     switch (type) {
-    case a: {
-        const auto raw = data.bytes(4);
-        if (raw)
-            out = fmt::format("{}.{}.{}.{}", static_cast<unsigned char>((*raw)[0]),
-                static_cast<unsigned char>((*raw)[1]), static_cast<unsigned char>((*raw)[2]),
-                static_cast<unsigned char>((*raw)[3]));
+    case a:
+        if (const auto raw = data.bytes(4))
+            out = ipv4_text(*raw);
         break;
-    }
     case aaaa:
         if (const auto raw = data.bytes(16))
             out = ipv6_text(*raw);
@@ -310,12 +328,15 @@ std::optional<std::string> rdata_text(std::uint16_t type, Reader data, std::uint
     case ns:
     case cname:
     case ptr:
+    case dname:
         out = data.name();
         break;
     case soa:
         out = soa_text(data, serial);
         break;
     case mx:
+    case afsdb:
+    case kx:
         out = mx_text(data);
         break;
     case srv:
@@ -329,7 +350,12 @@ std::optional<std::string> rdata_text(std::uint16_t type, Reader data, std::uint
     case caa:
         out = caa_text(data);
         break;
+    case svcb:
+    case https:
+        out = service_text(data);
+        break;
     case ds:
+    case cds:
     case sshfp:
     case tlsa:
         out = digest_text(data, type);

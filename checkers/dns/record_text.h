@@ -35,6 +35,15 @@ private:
 /// Text of the data of a record; nullopt when they are malformed.
 std::optional<std::string> rdata_text(std::uint16_t type, Reader data, std::uint32_t* serial);
 
+/// Data of a type without a name (RFC 3597 §5).
+std::string unknown_text(std::string_view raw);
+
+/// A character string without the quotes around it: `"` and `\` escaped, other bytes as \DDD.
+std::string escaped_string(std::string_view string);
+std::string ipv4_text(std::string_view bytes);
+/// RFC 5952; glibc writes some addresses differently (spec 02 §9.5).
+std::string ipv6_text(std::string_view bytes);
+
 /// Text of an OPT pseudo record: several lines (RFC 6891).
 std::string opt_text(std::uint16_t udp_size, std::uint32_t ttl, std::string_view options);
 

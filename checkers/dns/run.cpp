@@ -61,10 +61,10 @@ Verdict judge_rcode(Run& run, unsigned rcode, const std::vector<std::string>& va
             CheckLog::Fields fields;
             fields.emplace_back("rcode", name);
             fields.emplace_back("known_rcode", no_text);
-            fields.emplace_back("name", name);
             return fail(run, "Invalid rcode", std::move(fields),
                 Verdict::fail("dns_rcode_name",
-                    fmt::format("\"{}\" in validRCodes is no known response code", name)));
+                    fmt::format("\"{}\" in validRCodes is no known response code", name))
+                    .with("name", name));
         }
         accepted = accepted || *number == rcode;
     }
@@ -76,14 +76,12 @@ Verdict judge_rcode(Run& run, unsigned rcode, const std::vector<std::string>& va
         run.log.info("Rcode is valid", std::move(fields));
         return Verdict::pass();
     }
-    static constexpr std::string_view causes[] = {"noerror", "formerr", "servfail", "nxdomain",
-        "notimp", "refused", "yxdomain", "yxrrset", "nxrrset", "notauth", "notzone", "dsotypeni"};
     fields.emplace_back("valid_rcodes", no_text);
-    fields.emplace_back("accepted", accepted_text(valid));
     return fail(run, "Rcode is not one of the valid rcodes", std::move(fields),
         Verdict::fail("dns_rcode",
             fmt::format("response code {}, accepted: {}", got, accepted_text(valid)),
-            rcode < std::size(causes) ? causes[rcode] : "rcode_other"));
+            rcode_cause(rcode))
+            .with("accepted", accepted_text(valid)));
 }
 
 struct Section {
@@ -101,11 +99,15 @@ Verdict refuse(Run& run, const Section& section, std::string_view line, std::str
         fields.emplace_back("regexp", pattern->text());
     if (record)
         fields.emplace_back("rr", record->text);
-    fields.emplace_back("section", section.name);
     auto verdict = Verdict::fail(code, pattern && record
                                            ? fmt::format("{} section: {} /{}/: {}", section.name,
                                                  message, pattern->text(), record->text)
-                                           : fmt::format("{} section: {}", section.name, message));
+                                           : fmt::format("{} section: {}", section.name, message))
+                       .with("section", section.name);
+    if (pattern)
+        verdict.attributes.emplace_back("regexp", pattern->text());
+    if (record)
+        verdict.attributes.emplace_back("rr", record->text);
     fail(run, line, std::move(fields), verdict);
     CheckLog::Fields again;
     return fail(run, fmt::format("{} RRs validation failed", section.title), std::move(again),
@@ -152,11 +154,6 @@ private:
 
 asio::awaitable<Verdict> DnsChecker::run(Run& run) const
 {
-    for (const std::string_view phase : phases)
-        run.observed.set(metrics::duration_seconds, 0, {std::string{phase}});
-    for (const Metric* metric : {&metrics::answer_rrs, &metrics::authority_rrs,
-             &metrics::additional_rrs, &metrics::query_succeeded})
-        run.observed.set(*metric, 0);
     const Chosen chosen =
         co_await choose_address(run, settings_.server, settings_.ip, LookupLines::info);
     if (!chosen.failure.passed())
@@ -230,18 +227,28 @@ Verdict DnsChecker::judge(Run& run, const Message& message) const
 Verdict DnsChecker::at_deadline(Run& run) const
 {
     CheckLog::Fields fields = err("deadline reached");
-    fields.emplace_back("phase", run.phase);
     return fail(run, "Error while sending a DNS query", std::move(fields),
         Verdict::fail("timeout",
-            fmt::format("no response from {} before the deadline", settings_.server), run.phase));
+            run.phase == "resolve"
+                ? timed_out(run).message
+                : fmt::format("no response from {} before the deadline", settings_.server),
+            deadline_cause(run))
+            .with("phase", run.phase));
 }
 
-Result<std::unique_ptr<const Checker>> parse(const pb::Check& check)
+std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
 {
-    auto settings = parse_settings(check);
-    if (!settings)
-        return settings.error();
-    return std::unique_ptr<const Checker>{std::make_unique<DnsChecker>(std::move(*settings))};
+    auto settings = parse_settings(check, problems);
+    return problems.none() ? std::make_unique<DnsChecker>(std::move(settings)) : nullptr;
+}
+
+void begin(Observations& observed)
+{
+    for (const std::string_view phase : phases)
+        observed.set(metrics::duration_seconds, 0, {std::string{phase}});
+    for (const Metric* metric : {&metrics::answer_rrs, &metrics::authority_rrs,
+             &metrics::additional_rrs, &metrics::query_succeeded})
+        observed.set(*metric, 0);
 }
 
 std::string pointed_at(const pb::Check& check)
@@ -252,6 +259,6 @@ std::string pointed_at(const pb::Check& check)
 }  // namespace
 
 constinit const Kind kind{
-    "dns", LogEntry::Layout::wrapper, metrics::all, phases, parse, pointed_at};
+    "dns", LogEntry::Layout::wrapper, metrics::all, phases, parse, pointed_at, begin};
 
 }  // namespace sonde::checkers::dns

@@ -19,11 +19,11 @@ public:
     Gzip(const Gzip&) = delete;
     Gzip& operator=(const Gzip&) = delete;
 
-    bool add(std::string_view bytes, std::string& out) override
+    bool add(std::string_view bytes, const Taker& take) override
     {
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
         stream_.avail_in = static_cast<uInt>(bytes.size());
-        while (stream_.avail_in > 0) {
+        for (bool more = !bytes.empty(); more;) {
             if (complete_)
                 inflateReset(&stream_);
             std::array<char, piece>
@@ -31,12 +31,14 @@ public:
             stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
             stream_.avail_out = buffer.size();
             const int status = inflate(&stream_, Z_NO_FLUSH);
-            out.append(buffer.data(), buffer.size() - stream_.avail_out);
+            if (!take({buffer.data(), buffer.size() - stream_.avail_out}))
+                return true;
             if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
                 error = stream_.msg ? stream_.msg : "not gzip";
                 return false;
             }
             complete_ = status == Z_STREAM_END;
+            more = stream_.avail_in > 0 || (!complete_ && stream_.avail_out == 0);
         }
         return true;
     }
@@ -59,7 +61,7 @@ public:
     Deflate(const Deflate&) = delete;
     Deflate& operator=(const Deflate&) = delete;
 
-    bool add(std::string_view bytes, std::string& out) override
+    bool add(std::string_view bytes, const Taker& take) override
     {
         if (complete_)
             return true;  // what follows the stream is ignored
@@ -76,18 +78,20 @@ public:
         }
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
         stream_.avail_in = static_cast<uInt>(bytes.size());
-        while (stream_.avail_in > 0 && !complete_) {
+        for (bool more = true; more;) {
             std::array<char, piece>
                 buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
             stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
             stream_.avail_out = buffer.size();
             const int status = inflate(&stream_, Z_NO_FLUSH);
-            out.append(buffer.data(), buffer.size() - stream_.avail_out);
+            if (!take({buffer.data(), buffer.size() - stream_.avail_out}))
+                return true;
             if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
                 error = stream_.msg ? stream_.msg : "not deflate";
                 return false;
             }
             complete_ = status == Z_STREAM_END;
+            more = !complete_ && (stream_.avail_in > 0 || stream_.avail_out == 0);
         }
         head_.clear();
         return true;
@@ -108,7 +112,7 @@ public:
     Brotli(const Brotli&) = delete;
     Brotli& operator=(const Brotli&) = delete;
 
-    bool add(std::string_view bytes, std::string& out) override
+    bool add(std::string_view bytes, const Taker& take) override
     {
         std::size_t left = bytes.size();
         const auto* next = reinterpret_cast<const std::uint8_t*>(bytes.data());
@@ -119,7 +123,8 @@ public:
             std::uint8_t* into = buffer.data();
             const auto status =
                 BrotliDecoderDecompressStream(state_, &left, &next, &room, &into, nullptr);
-            out.append(reinterpret_cast<const char*>(buffer.data()), buffer.size() - room);
+            if (!take({reinterpret_cast<const char*>(buffer.data()), buffer.size() - room}))
+                return true;
             if (status == BROTLI_DECODER_RESULT_ERROR) {
                 error = BrotliDecoderErrorString(BrotliDecoderGetErrorCode(state_));
                 return false;
@@ -167,14 +172,12 @@ bool Body::add(std::string_view bytes)
         return true;  // drained all the same
     if (!decoder_)
         return keep_decoded(bytes);
-    std::string decoded;
-    const bool valid = decoder_->add(bytes, decoded);
-    const bool fits = keep_decoded(decoded);
-    if (!valid) {
+    const auto take = [this](std::string_view decoded) { return keep_decoded(decoded); };
+    if (!decoder_->add(bytes, take)) {
         problem_ = BodyProblem::malformed;
         error_ = decoder_->error;
     }
-    return fits;
+    return problem_ != BodyProblem::too_large;
 }
 
 bool Body::keep_decoded(std::string_view decoded)

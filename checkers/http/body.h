@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,8 +15,13 @@ class Decoder {
 public:
     virtual ~Decoder() = default;
 
-    /// Decodes into `out`. @return false when the bytes are not valid; `error` says why.
-    virtual bool add(std::string_view bytes, std::string& out) = 0;
+    /// Takes decoded bytes, at most 64 KiB at a time. @return whether more are wanted.
+    using Taker = std::function<bool(std::string_view decoded)>;
+
+    /// Decodes in pieces, so that a few bytes that stand for gigabytes do no harm. Must not be
+    /// called again once `take` has refused. @return false when the bytes are not valid; `error`
+    /// says why.
+    virtual bool add(std::string_view bytes, const Taker& take) = 0;
     /// Whether the stream may end here.
     virtual bool complete() const = 0;
     std::string error;

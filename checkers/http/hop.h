@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,12 +28,13 @@ using Easy = std::unique_ptr<CURL, FreeEasy>;
 /// One request, as it is to be sent.
 struct HopRequest {
     Url url;
-    asio::ip::address address;
+    asio::ip::address address;  ///< of the target, or of the proxy
     std::string method;
-    std::vector<Header> headers;  ///< all of them, Host included
-    std::string body;             ///< sent when not empty
-    std::string cookies;          ///< the user's own, besides those of the jar
-    std::string tls_name;         ///< sent as SNI and verified
+    std::vector<Header> headers;   ///< all of them, Host included
+    std::string body;              ///< sent when not empty
+    std::string cookies;           ///< the user's own, besides those of the jar
+    std::string tls_name;          ///< sent as SNI and verified
+    const Proxy* proxy = nullptr;  ///< the connection goes to it; null: to the target
 };
 
 /// One hop on libcurl: a new connection, one request, one response (spec 02 §9.1). What it has
@@ -55,12 +57,21 @@ public:
     const HopRequest& request() const { return request_; }
     const Verdict& body_failure() const { return body_failure_; }
     bool head_request() const { return request_.method == "HEAD"; }
+    /// Whether the head has come and ends the chain: no redirect that is followed.
+    bool is_final() const { return final_; }
 
 private:
+    static constexpr std::size_t most_header_bytes = 300 * 1024;
+
     void prepare(CURL* easy);
+    void use_proxy(CURL* easy, const std::string& name);
+    void trust(CURL* easy);
     void set_request(CURL* easy);
+    std::string request_target() const;
     void note_tls();
     Verdict judge(CURL* easy, CURLcode code);
+    std::optional<Verdict> proxy_failure(
+        CURL* easy, CURLcode code, const boost::system::error_code& system);
     Verdict tls_verdict(std::string_view detail) const;
     std::size_t on_header(std::string_view line);
     std::size_t on_body(std::string_view bytes);
@@ -68,6 +79,7 @@ private:
     static std::size_t header_callback(char* data, std::size_t, std::size_t size, void* self);
     static std::size_t body_callback(char* data, std::size_t, std::size_t size, void* self);
     static int ready_callback(void* self, char*, char*, int, int);
+    static int close_callback(void* self, curl_socket_t socket);
     static CURLcode tls_callback(CURL*, void* context, void* self);
 
     Run& run_;
@@ -75,6 +87,8 @@ private:
     HopRequest request_;
     std::shared_ptr<const net::TlsContext> tls_;
     net::TlsPeer peer_;
+    net::TlsPeer proxy_peer_;
+    int handshakes_ = 0;  ///< begun: with an https proxy the first is the proxy's
     Body& body_;
     std::function<bool(const ResponseHead&)> is_final_;
     ResponseHead head_;
@@ -89,6 +103,8 @@ private:
     Verdict body_failure_ = Verdict::pass();
     std::unique_ptr<curl_slist, void (*)(curl_slist*)> header_list_{nullptr, curl_slist_free_all};
     std::unique_ptr<curl_slist, void (*)(curl_slist*)> connect_to_{nullptr, curl_slist_free_all};
+    std::unique_ptr<curl_slist, void (*)(curl_slist*)> resolve_{nullptr, curl_slist_free_all};
+    std::unique_ptr<curl_slist, void (*)(curl_slist*)> proxy_headers_{nullptr, curl_slist_free_all};
     char detail_[CURL_ERROR_SIZE] = "";
 };
 

@@ -5,8 +5,10 @@
 #include "checkers/check.h"
 #include "checkers/expectations.h"
 #include "checkers/http/body.h"
+#include "checkers/http/proxy.h"
 #include "checkers/http/url.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,8 +32,13 @@ struct Settings {
     std::string body;
     bool follow_redirects = true;
     net::TlsSettings tls;
-    std::string server_name;    ///< empty: host of the hop
-    std::string authorization;  ///< from basicAuth or bearerToken; empty: none
+    std::string server_name;  ///< empty: host of the hop
+    bool basic_auth = false;  ///< sent, also when name and password are empty
+    std::string basic_username;
+    std::string basic_password;
+    std::string bearer_token;    ///< counts without basic_auth; empty: none
+    bool secrets = false;        ///< credentials and TLS material may refer to secrets
+    std::optional<Proxy> proxy;  ///< of every hop
     bool fail_if_ssl = false;
     bool fail_if_not_ssl = false;
     std::vector<int> valid_status_codes;  ///< empty: 200 to 299
@@ -44,11 +51,12 @@ struct Settings {
     std::string cache_busting_parameter;  ///< empty: off
 
     bool wants_body() const { return !body_forbidden.empty() || !body_required.empty(); }
+    std::string authorization() const;  ///< value of the header; empty: none
     const std::string* find_header(std::string_view name) const;  ///< null: not set
 };
 
-/// @return Error with the path of the setting that cannot be used.
-Result<Settings> parse_settings(const pb::Check& check);
+/// What cannot be used goes to `problems`, with the path of the setting.
+Settings parse_settings(const pb::Check& check, Problems& problems);
 
 extern const Kind kind;
 

@@ -29,8 +29,8 @@ Finding broken(const HeaderRule& rule, std::size_t values, std::string line, std
     fields.emplace_back("regexp", rule.pattern.text());
     fields.emplace_back("value_count", values);
     return {std::move(line), std::move(fields),
-        Verdict::fail(
-            code, fmt::format("header {}: {} /{}/", rule.name, what, rule.pattern.text())),
+        Verdict::fail(code, fmt::format("header {}: {} /{}/", rule.name, what, rule.pattern.text()))
+            .with("values", values),
         true};
 }
 
@@ -47,7 +47,9 @@ std::optional<Finding> judge_status(const Settings& settings, int status)
     auto fields = field("status_code", status);
     const std::string wanted = valid.empty() ? "2xx" : fmt::format("{}", fmt::join(valid, " "));
     auto verdict =
-        Verdict::fail("http_status", fmt::format("status {}, accepted: {}", status, wanted));
+        Verdict::fail("http_status", fmt::format("status {}, accepted: {}", status, wanted))
+            .with("status", status)
+            .with("accepted", wanted);
     std::string line = "Invalid HTTP response status code, wanted 2xx";
     if (!valid.empty()) {
         line = "Invalid HTTP response status code";
@@ -102,18 +104,18 @@ std::optional<Finding> judge_decoding(const Settings& settings, const Body& body
         return std::nullopt;
     auto fields = field("err", body.error());
     if (body.problem() == BodyProblem::too_large) {
-        fields.emplace_back("limit", limit);
         return Finding{"Failed to read HTTP response body", std::move(fields),
-            Verdict::fail("http_body_too_large",
-                fmt::format("the body exceeds the limit of {} bytes", limit)),
+            Verdict::fail(
+                "http_body_too_large", fmt::format("the body exceeds the limit of {} bytes", limit))
+                .with("limit", limit),
             false};
     }
     const auto name = compression_names[static_cast<std::size_t>(settings.compression)];
-    fields.emplace_back("compression", name);
     return Finding{"Failed to read HTTP response body", std::move(fields),
         Verdict::fail("http_decompress",
             fmt::format("the body is not valid {}: {}", name, body.error()),
-            body.problem() == BodyProblem::truncated ? "truncated" : "malformed"),
+            body.problem() == BodyProblem::truncated ? "truncated" : "malformed")
+            .with("compression", name),
         false};
 }
 

@@ -65,8 +65,9 @@ std::vector<Header> Chain::headers() const
         authorized = authorized || (key == "authorization" && !value.empty());
         out.emplace_back(name, value);
     }
-    if (!authorized && !left_ && !settings_.authorization.empty())
-        out.emplace_back("Authorization", settings_.authorization);
+    std::string credentials_of_check = settings_.authorization();
+    if (!authorized && !left_ && !credentials_of_check.empty())
+        out.emplace_back("Authorization", std::move(credentials_of_check));
     if (!settings_.find_header("referer") && !referer_.empty())
         out.emplace_back("Referer", referer_);
     return out;

@@ -28,8 +28,8 @@ bool has_control(std::string_view value)
 }
 
 /// "Name: value" texts to headers: of equal names the last one counts (spec 02 §2.4).
-Result<std::vector<Header>> parse_headers(
-    const google::protobuf::RepeatedPtrField<std::string>& wire)
+std::vector<Header> parse_headers(const google::protobuf::RepeatedPtrField<std::string>& wire,
+    std::string_view path, Problems& problems)
 {
     static constexpr std::array<std::string_view, 4> not_theirs = {
         "content-length", "transfer-encoding", "trailer", reserved_header};
@@ -40,8 +40,10 @@ Result<std::vector<Header>> parse_headers(
         const auto value =
             colon == std::string_view::npos ? "" : text::trim(line.substr(colon + 1));
         if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) ||
-            has_control(value))
-            return error("bad_value", "settings.http.headers[{}]: is not \"Name: value\"", i);
+            has_control(value)) {
+            problems.add(error("bad_value", "{}[{}]: is not \"Name: value\"", path, i));
+            continue;
+        }
         const std::string name{line.substr(0, colon)};
         const auto same = [&](const Header& h) {
             return text::lower(h.first) == text::lower(name);
@@ -53,71 +55,71 @@ Result<std::vector<Header>> parse_headers(
     return headers;
 }
 
-Result<std::vector<HeaderRule>> parse_rules(
-    const google::protobuf::RepeatedPtrField<pb::HeaderMatch>& wire, std::string_view path)
+std::vector<HeaderRule> parse_rules(const google::protobuf::RepeatedPtrField<pb::HeaderMatch>& wire,
+    std::string_view path, Problems& problems)
 {
     std::vector<HeaderRule> rules;
-    for (const pb::HeaderMatch& match : wire) {
-        auto pattern = Pattern::compile(match.regexp());
-        if (!pattern)
-            return error(
-                "bad_regex", "{}[{}].regexp: {}", path, rules.size(), pattern.error().message);
-        rules.push_back({match.header(), std::move(*pattern), match.allowmissing()});
+    for (int i = 0; i < wire.size(); ++i) {
+        auto pattern = Pattern::compile(wire[i].regexp());
+        if (pattern)
+            rules.push_back({wire[i].header(), std::move(*pattern), wire[i].allowmissing()});
+        else
+            problems.add(error("bad_regex", "{}[{}].regexp: {}", path, i, pattern.error().message));
     }
     return rules;
 }
 
-/// Settings of the schema that this version does not honour; refused, never ignored.
-Result<> refuse_unsupported(const pb::HttpSettings& wire)
+void parse_patterns_into(Settings& settings, const pb::HttpSettings& wire, Problems& problems)
 {
-    const auto refuse = [](std::string_view name) {
-        return error("not_supported", "settings.http.{}: not supported yet", name);
-    };
-    if (!wire.proxyurl().empty())
-        return refuse("proxyURL");
-    if (wire.proxyconnectheaders_size() > 0)
-        return refuse("proxyConnectHeaders");
-    if (wire.has_oauth2config())
-        return refuse("oauth2Config");
-    if (wire.secretmanagerenabled())
-        return refuse("secretManagerEnabled");
-    return {};
+    settings.body_forbidden = parse_patterns(
+        wire.failifbodymatchesregexp(), "settings.http.failIfBodyMatchesRegexp", problems);
+    settings.body_required = parse_patterns(
+        wire.failifbodynotmatchesregexp(), "settings.http.failIfBodyNotMatchesRegexp", problems);
+    settings.header_forbidden = parse_rules(
+        wire.failifheadermatchesregexp(), "settings.http.failIfHeaderMatchesRegexp", problems);
+    settings.header_required = parse_rules(wire.failifheadernotmatchesregexp(),
+        "settings.http.failIfHeaderNotMatchesRegexp", problems);
 }
 
-Result<> parse_patterns_into(Settings& settings, const pb::HttpSettings& wire)
+std::optional<Proxy> parse_proxy_of(const pb::HttpSettings& wire, Problems& problems)
 {
-    auto forbidden =
-        parse_patterns(wire.failifbodymatchesregexp(), "settings.http.failIfBodyMatchesRegexp");
-    if (!forbidden)
-        return forbidden.error();
-    auto required = parse_patterns(
-        wire.failifbodynotmatchesregexp(), "settings.http.failIfBodyNotMatchesRegexp");
-    if (!required)
-        return required.error();
-    auto present =
-        parse_rules(wire.failifheadermatchesregexp(), "settings.http.failIfHeaderMatchesRegexp");
-    if (!present)
-        return present.error();
-    auto absent = parse_rules(
-        wire.failifheadernotmatchesregexp(), "settings.http.failIfHeaderNotMatchesRegexp");
-    if (!absent)
-        return absent.error();
-    settings.body_forbidden = std::move(*forbidden);
-    settings.body_required = std::move(*required);
-    settings.header_forbidden = std::move(*present);
-    settings.header_required = std::move(*absent);
-    return {};
+    if (wire.proxyurl().empty()) {
+        if (wire.proxyconnectheaders_size() > 0)
+            problems.add(error("bad_value", "settings.http.proxyConnectHeaders: needs proxyURL"));
+        return std::nullopt;
+    }
+    auto proxy = parse_proxy(wire.proxyurl());
+    if (!proxy) {
+        problems.add(error("bad_value", "settings.http.proxyURL: {}", proxy.error().message));
+        return std::nullopt;
+    }
+    proxy->connect_headers =
+        parse_headers(wire.proxyconnectheaders(), "settings.http.proxyConnectHeaders", problems);
+    return std::move(*proxy);
 }
 
-std::string authorization(const pb::HttpSettings& wire)
+/// A target without HTTP's schemes is a host; see parse_url().
+Url parse_target(const std::string& text, Problems& problems)
 {
-    if (wire.has_basicauth())
-        return "Basic " +
-               text::base64(wire.basicauth().username() + ':' + wire.basicauth().password());
-    return wire.bearertoken().empty() ? "" : "Bearer " + wire.bearertoken();
+    auto target = parse_url(text);
+    if (!target)
+        problems.add(error("bad_target", "target: {}", target.error().message));
+    else if (!is_host(target->host, true))
+        problems.add(error(
+            "bad_target", "target: \"{}\" is not a host name or an IP address", target->host));
+    else
+        return std::move(*target);
+    return {};
 }
 
 }  // namespace
+
+std::string Settings::authorization() const
+{
+    if (basic_auth)
+        return "Basic " + text::base64(basic_username + ':' + basic_password);
+    return bearer_token.empty() ? "" : "Bearer " + bearer_token;
+}
 
 const std::string* Settings::find_header(std::string_view name) const
 {
@@ -126,36 +128,29 @@ const std::string* Settings::find_header(std::string_view name) const
     return found == headers.end() ? nullptr : &found->second;
 }
 
-Result<Settings> parse_settings(const pb::Check& check)
+Settings parse_settings(const pb::Check& check, Problems& problems)
 {
     const pb::HttpSettings& wire = check.settings().http();
-    if (auto honoured = refuse_unsupported(wire); !honoured)
-        return honoured.error();
     Settings settings;
-    auto target = parse_url(check.target());
-    if (!target)
-        return error("bad_target", "target: {}", target.error().message);
-    if (!is_host(target->host, true))
-        return error(
-            "bad_target", "target: \"{}\" is not a host name or an IP address", target->host);
-    settings.target = std::move(*target);
-    const auto ip = parse_ip_version(wire.ipversion(), "settings.http.ipVersion");
-    if (!ip)
-        return ip.error();
-    settings.ip = *ip;
+    settings.target = parse_target(check.target(), problems);
+    if (wire.has_oauth2config())
+        problems.add(error("not_supported", "settings.http.oauth2Config: not supported yet"));
+    settings.ip = parse_ip_version(wire.ipversion(), "settings.http.ipVersion", problems);
     if (!pb::HttpMethod_IsValid(wire.method()))
-        return error(
-            "bad_value", "settings.http.method: {} is no method", static_cast<int>(wire.method()));
+        problems.add(error(
+            "bad_value", "settings.http.method: {} is no method", static_cast<int>(wire.method())));
     settings.method = pb::HttpMethod_Name(wire.method());
-    auto headers = parse_headers(wire.headers());
-    if (!headers)
-        return headers.error();
-    settings.headers = std::move(*headers);
+    settings.headers = parse_headers(wire.headers(), "settings.http.headers", problems);
     settings.body = wire.body();
     settings.follow_redirects = !wire.nofollowredirects();
     settings.tls = parse_tls(wire.tlsconfig());
     settings.server_name = wire.tlsconfig().servername();
-    settings.authorization = authorization(wire);
+    settings.basic_auth = wire.has_basicauth();
+    settings.basic_username = wire.basicauth().username();
+    settings.basic_password = wire.basicauth().password();
+    settings.bearer_token = wire.bearertoken();
+    settings.secrets = wire.secretmanagerenabled();
+    settings.proxy = parse_proxy_of(wire, problems);
     settings.fail_if_ssl = wire.failifssl();
     settings.fail_if_not_ssl = wire.failifnotssl();
     settings.valid_status_codes.assign(
@@ -163,12 +158,11 @@ Result<Settings> parse_settings(const pb::Check& check)
     settings.valid_versions.assign(
         wire.validhttpversions().begin(), wire.validhttpversions().end());
     if (!pb::CompressionAlgorithm_IsValid(wire.compression()))
-        return error("bad_value", "settings.http.compression: {} is unknown",
-            static_cast<int>(wire.compression()));
+        problems.add(error("bad_value", "settings.http.compression: {} is unknown",
+            static_cast<int>(wire.compression())));
     settings.compression = Compression{static_cast<int>(wire.compression())};
     settings.cache_busting_parameter = wire.cachebustingqueryparamname();
-    if (auto parsed = parse_patterns_into(settings, wire); !parsed)
-        return parsed.error();
+    parse_patterns_into(settings, wire, problems);
     return settings;
 }
 

@@ -151,11 +151,15 @@ std::string Url::text() const
     return text_at(host) + request_target();
 }
 
+std::string bracketed(std::string_view host)
+{
+    return host.find(':') == std::string_view::npos ? std::string{host} : fmt::format("[{}]", host);
+}
+
 std::string Url::text_at(std::string_view other_host) const
 {
-    const bool v6 = other_host.find(':') != std::string_view::npos;
     std::string out = https ? "https://" : "http://";
-    out += v6 ? fmt::format("[{}]", other_host) : std::string{other_host};
+    out += bracketed(other_host);
     return port_written ? out + fmt::format(":{}", port) : out;
 }
 
@@ -192,10 +196,14 @@ Result<Url> resolve(const Url& base, std::string_view reference)
         const std::string absolute =
             scheme.empty() ? fmt::format("{}:{}", base.https ? "https" : "http", reference)
                            : std::string{reference};
+        const auto elsewhere = [&](std::string_view what) {
+            return Error{
+                "http_request", fmt::format("Location \"{}\" {}", reference, what), "elsewhere"};
+        };
         if (!scheme.empty() && scheme != "http" && scheme != "https")
-            return error("http_request", "Location \"{}\" is neither http nor https", reference);
-        if (!scheme.empty() && !rest.starts_with("//"))
-            return error("http_request", "Location \"{}\" has no host", reference);
+            return elsewhere("is neither http nor https");
+        if (!rest.starts_with("//") || rest.find_first_not_of("/?#") != 2)
+            return elsewhere("has no host");
         auto url = parse_url(absolute);
         if (!url)
             return error("http_request", "Location {}", url.error().message);
@@ -216,6 +224,28 @@ Result<Url> resolve(const Url& base, std::string_view reference)
         return error("http_request", "Location {}", read.error().message);
     url.path = without_dot_segments(url.path);
     return url;
+}
+
+bool has_scheme(std::string_view reference)
+{
+    return !split_scheme(reference).first.empty();
+}
+
+std::string percent_decode(std::string_view text)
+{
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        unsigned byte = 0;
+        const char* const digits = text.data() + i + 1;
+        if (text[i] == '%' && i + 2 < text.size() &&
+            std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
+            out += static_cast<char>(byte);
+            i += 2;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
 }
 
 std::string percent_encode(std::string_view text)

@@ -77,6 +77,12 @@ bool is_ours(std::string_view data, std::size_t size, std::string_view token)
     return data.substr(time_size, token_size) == token;
 }
 
+std::chrono::nanoseconds round_trip(
+    std::chrono::nanoseconds passed, std::chrono::nanoseconds waited)
+{
+    return waited >= waited.zero() && waited <= passed ? passed - waited : passed;
+}
+
 std::uint16_t checksum(std::string_view bytes)
 {
     std::uint32_t sum = 0;

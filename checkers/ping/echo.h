@@ -32,6 +32,11 @@ std::optional<Reply> parse_reply(bool v6, std::string_view message);
 /// Whether the data of a reply are those that a run with `token` has sent.
 bool is_ours(std::string_view data, std::size_t size, std::string_view token);
 
+/// The time of a reply: what passed since the request, less what it lay in the socket by the
+/// kernel's stamp; that only if it can be true, for a wall clock may be set meanwhile.
+std::chrono::nanoseconds round_trip(
+    std::chrono::nanoseconds passed, std::chrono::nanoseconds waited);
+
 /// The sum of RFC 1071.
 std::uint16_t checksum(std::string_view bytes);
 

@@ -18,8 +18,8 @@ struct Settings {
     int required = 1;  ///< replies for a pass
 };
 
-/// @return Error with the path of the setting that cannot be used.
-Result<Settings> parse_settings(const pb::Check& check);
+/// What cannot be used goes to `problems`, with the path of the setting.
+Settings parse_settings(const pb::Check& check, Problems& problems);
 
 extern const Kind kind;
 

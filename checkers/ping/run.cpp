@@ -132,9 +132,7 @@ void Series::receive(const net::IcmpPacket& packet)
 
 void Series::observe(const net::IcmpPacket& packet, std::uint16_t sequence)
 {
-    auto rtt = packet.received - sent_at_[sequence];
-    if (packet.waited >= packet.waited.zero() && packet.waited <= rtt)  // else a clock was set
-        rtt -= packet.waited;
+    const auto rtt = round_trip(packet.received - sent_at_[sequence], packet.waited);
     const bool first = rtts_.empty() || sequence < rtts_.begin()->first;
     rtts_[sequence] = std::chrono::duration<double>(rtt).count();
     if (first && packet.hop_limit)
@@ -180,11 +178,6 @@ private:
 
 asio::awaitable<Verdict> PingChecker::run(Run& run) const
 {
-    for (const std::string_view phase : phases)
-        set_phase(run, phase, 0);
-    for (const Metric* metric : {&metrics::rtt_min, &metrics::rtt_max, &metrics::rtt_stddev,
-             &metrics::packets_sent, &metrics::packets_received})
-        run.observed.set(*metric, 0);
     const Chosen chosen =
         co_await choose_address(run, settings_.host, settings_.ip, LookupLines::ping);
     if (!chosen.failure.passed())
@@ -246,7 +239,6 @@ asio::awaitable<Verdict> PingChecker::exchange(
                 run.log.info("Probe finished", std::move(finished));
                 CheckLog::Fields fields;
                 fields.emplace_back("err", error.message());
-                fields.emplace_back("seq", 0);
                 const auto cause = cause_of(error, destination);
                 co_return fail(run, "failed to run ping", std::move(fields),
                     Verdict::fail("icmp_send",
@@ -254,7 +246,8 @@ asio::awaitable<Verdict> PingChecker::exchange(
                             cause.starts_with("local_") ? "this probe cannot send a ping to"
                                                         : "cannot send a ping to",
                             destination.to_string(), error.message()),
-                        cause));
+                        cause)
+                        .with("seq", 0));
             }
             if (error)
                 run.log.error("sending packet: " + error.message());
@@ -294,14 +287,14 @@ Verdict PingChecker::judge(Run& run, bool at_deadline) const
     }
     CheckLog::Fields fields;
     fields.emplace_back("err", at_deadline ? "context deadline exceeded" : "too few replies");
-    fields.emplace_back("sent", sent);
-    fields.emplace_back("received", received);
-    fields.emplace_back("required", settings_.required);
     return fail(run, "failed to run ping", std::move(fields),
         Verdict::fail("icmp_loss",
             fmt::format(
                 "{} of {} requests answered, {} needed", received, sent, settings_.required),
-            received == 0 ? "no_reply" : "partial_reply"));
+            received == 0 ? "no_reply" : "partial_reply")
+            .with("sent", sent)
+            .with("received", received)
+            .with("required", settings_.required));
 }
 
 Verdict PingChecker::at_deadline(Run& run) const
@@ -311,12 +304,19 @@ Verdict PingChecker::at_deadline(Run& run) const
     return Checker::at_deadline(run);
 }
 
-Result<std::unique_ptr<const Checker>> parse(const pb::Check& check)
+std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
 {
-    auto settings = parse_settings(check);
-    if (!settings)
-        return settings.error();
-    return std::unique_ptr<const Checker>{std::make_unique<PingChecker>(std::move(*settings))};
+    auto settings = parse_settings(check, problems);
+    return problems.none() ? std::make_unique<PingChecker>(std::move(settings)) : nullptr;
+}
+
+void begin(Observations& observed)
+{
+    for (const std::string_view phase : phases)
+        observed.set(metrics::duration_seconds, 0, {std::string{phase}});
+    for (const Metric* metric : {&metrics::rtt_min, &metrics::rtt_max, &metrics::rtt_stddev,
+             &metrics::packets_sent, &metrics::packets_received})
+        observed.set(*metric, 0);
 }
 
 std::string pointed_at(const pb::Check& check)
@@ -327,6 +327,6 @@ std::string pointed_at(const pb::Check& check)
 }  // namespace
 
 constinit const Kind kind{
-    "ping", LogEntry::Layout::wrapper, metrics::all, phases, parse, pointed_at};
+    "ping", LogEntry::Layout::wrapper, metrics::all, phases, parse, pointed_at, begin};
 
 }  // namespace sonde::checkers::ping

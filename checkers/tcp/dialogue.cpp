@@ -14,10 +14,7 @@ std::size_t name_length(std::string_view text)
 {
     static const RE2 name{R"([\p{L}\p{Nd}_]+)"};
     re2::StringPiece found;
-    return RE2::PartialMatch(text, name) &&
-                   name.Match(text, 0, text.size(), RE2::ANCHOR_START, &found, 1)
-               ? found.size()
-               : 0;
+    return name.Match(text, 0, text.size(), RE2::ANCHOR_START, &found, 1) ? found.size() : 0;
 }
 
 bool is_number(std::string_view name)

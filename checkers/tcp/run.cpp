@@ -41,12 +41,14 @@ private:
     asio::awaitable<Verdict> await_line(const Pattern& expected);
     asio::awaitable<Verdict> send(std::string bytes);
     Verdict unmatched(const Pattern& expected);
+    Verdict broken(std::string_view line, Verdict verdict);
     void took(std::string_view phase, double seconds);
 
     Run& run_;
     const Settings& settings_;
     net::TlsPeer peer_;  // outlives the connection, which keeps telling it
     Connection connection_;
+    bool heard_ = false;  // something since the connection is what it is: plain or TLS
     LineBuffer lines_;
     std::string last_line_;
     std::optional<Pattern::Captures> captures_;
@@ -76,7 +78,6 @@ asio::awaitable<Verdict> Talk::dial()
     Verdict connected = co_await connection_.connect(to, settings_.source);
     if (!connected.passed()) {
         CheckLog::Fields fields = err(connected.message);
-        fields.emplace_back("address", settings_.target.text());
         co_return fail(run_, "Error dialing TCP", std::move(fields), std::move(connected));
     }
     took("connect", connecting.seconds());
@@ -169,9 +170,10 @@ asio::awaitable<Verdict> Talk::await_line(const Pattern& expected)
             failed = error.code();
         }
         if (failed)
-            co_return fail(run_, "Error reading from connection", err(failed.message()),
+            co_return broken("Error reading from connection",
                 Verdict::fail("tcp_read", "read failed: " + failed.message(), cause_of(failed)));
         ended = bytes.empty();
+        heard_ = heard_ || !ended;
         lines_.add(bytes);
         if (ended && lines_.rest_too_long())
             co_return fail(run_, "Error reading from connection", err("line too long"),
@@ -190,6 +192,19 @@ Verdict Talk::unmatched(const Pattern& expected)
             fmt::format("the connection ended before a line matched /{}/", expected.text())));
 }
 
+/// A read or write that failed. In TLS 1.3 a server judges our certificate after our handshake is
+/// done: its alert comes here, and is none the less a failed handshake (spec 02 §1.10).
+Verdict Talk::broken(std::string_view line, Verdict verdict)
+{
+    if (peer_.alert && !heard_)
+        if (const net::TlsFailure why = net::tls_failure(peer_); why.cause == "client_certificate")
+            verdict = Verdict::fail("tls",
+                fmt::format("TLS handshake with {} failed: {}", peer_.name, why.message), why.cause)
+                          .with("server_name", peer_.name);
+    CheckLog::Fields fields = err(verdict.message);
+    return fail(run_, line, std::move(fields), std::move(verdict));
+}
+
 asio::awaitable<Verdict> Talk::send(std::string bytes)
 {
     CheckLog::Fields line;
@@ -205,7 +220,7 @@ asio::awaitable<Verdict> Talk::send(std::string bytes)
         failed = error.code();
     }
     if (failed)
-        co_return fail(run_, "Failed to send", err(failed.message()),
+        co_return broken("Failed to send",
             Verdict::fail("tcp_write", "write failed: " + failed.message(), cause_of(failed)));
     co_return Verdict::pass();
 }
@@ -224,13 +239,13 @@ asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::strin
         co_return unusable;
     }
     peer_ = net::TlsPeer{};
+    heard_ = false;
     peer_.name = settings_.server_name;
     const Stopwatch shaking;
     Verdict secured = co_await connection_.handshake(**context, peer_);
     observe_peer(run_, peer_, connection_.tls_version(), connection_.tls_cipher(), false);
     if (!secured.passed()) {
         CheckLog::Fields fields = err(secured.message);
-        fields.emplace_back("server_name", peer_.name);
         co_return fail(run_, failed, std::move(fields), std::move(secured));
     }
     took("tls", shaking.seconds());
@@ -264,12 +279,10 @@ private:
     Settings settings_;
 };
 
-Result<std::unique_ptr<const Checker>> parse(const pb::Check& check)
+std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
 {
-    auto settings = parse_settings(check);
-    if (!settings)
-        return settings.error();
-    return std::unique_ptr<const Checker>{std::make_unique<TcpChecker>(std::move(*settings))};
+    auto settings = parse_settings(check, problems);
+    return problems.none() ? std::make_unique<TcpChecker>(std::move(settings)) : nullptr;
 }
 
 std::string pointed_at(const pb::Check& check)

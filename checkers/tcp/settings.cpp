@@ -3,21 +3,19 @@
 
 namespace sonde::checkers::tcp {
 
-Result<Settings> parse_settings(const pb::Check& check)
+Settings parse_settings(const pb::Check& check, Problems& problems)
 {
     const pb::TcpSettings& wire = check.settings().tcp();
     Settings settings;
-    auto target = split_host_port(check.target());
+    const auto target = split_host_port(check.target());
     if (!target || target->host.empty() || target->port == 0)
-        return error("bad_target", "target: \"{}\" is not host:port", check.target());
-    settings.target = std::move(*target);
-    if (!is_host(settings.target.host, true))
-        return error("bad_target", "target: \"{}\" is not a host name or an IP address",
-            settings.target.host);
-    const auto ip = parse_ip_version(wire.ipversion(), "settings.tcp.ipVersion");
-    if (!ip)
-        return ip.error();
-    settings.ip = *ip;
+        problems.add(error("bad_target", "target: \"{}\" is not host:port", check.target()));
+    else
+        settings.target = *target;
+    if (problems.none() && !is_host(settings.target.host, true))
+        problems.add(error("bad_target", "target: \"{}\" is not a host name or an IP address",
+            settings.target.host));
+    settings.ip = parse_ip_version(wire.ipversion(), "settings.tcp.ipVersion", problems);
     settings.source = wire.sourceipaddress();
     settings.tls = wire.tls();
     settings.tls_settings = parse_tls(wire.tlsconfig());
@@ -30,10 +28,11 @@ Result<Settings> parse_settings(const pb::Check& check)
         if (step.expect().empty())
             continue;
         auto expect = Pattern::compile(step.expect());
-        if (!expect)
-            return error("bad_regex", "settings.tcp.queryResponse[{}].expect: {}",
-                settings.steps.size() - 1, expect.error().message);
-        parsed.expect = std::move(*expect);
+        if (expect)
+            parsed.expect = std::move(*expect);
+        else
+            problems.add(error("bad_regex", "settings.tcp.queryResponse[{}].expect: {}",
+                settings.steps.size() - 1, expect.error().message));
     }
     return settings;
 }

@@ -29,8 +29,8 @@ struct Settings {
     std::vector<Step> steps;  ///< empty: connecting is enough
 };
 
-/// @return Error with the path of the setting that cannot be used.
-Result<Settings> parse_settings(const pb::Check& check);
+/// What cannot be used goes to `problems`, with the path of the setting.
+Settings parse_settings(const pb::Check& check, Problems& problems);
 
 extern const Kind kind;
 

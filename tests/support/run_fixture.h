@@ -5,6 +5,7 @@
 #include "config/json.h"
 #include "tests/support/net_fixture.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,17 @@ namespace sonde::tests {
 struct RunFixture : NetFixture {
     config::CheckersConfig options;
     std::int64_t probe_id = 7;
+    checkers::SecretSource* secrets = nullptr;
+
+    /// Names are resolved by these files from now on.
+    void resolve_with(const net::ResolverFiles& files)
+    {
+        other_net.reset();
+        other_resolver = net::make_resolver(loop.get_executor(), files);
+        other_net.emplace(net::Services{*other_resolver, curl, tls, icmp});
+    }
+    std::unique_ptr<net::Resolver> other_resolver;
+    std::optional<net::Services> other_net;
 
     /// `settings` is JSON as in the API: {"tcp": {…}}.
     checkers::Report run(std::string target, std::string_view settings,
@@ -31,8 +43,10 @@ struct RunFixture : NetFixture {
         subject.timeout = timeout;
         subject.check_id = 42;
         subject.probe_id = probe_id;
-        return await(
-            loop, checkers::run_once(*prepared.kind, *prepared.checker, net, options, subject));
+        subject.secrets = secrets;
+        net::Services& services = other_net ? *other_net : net;
+        return await(loop,
+            checkers::run_once(*prepared.kind, *prepared.checker, services, options, subject));
     }
 };
 

@@ -1,9 +1,11 @@
 #include "tests/support/scripted_server.h"
 
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
@@ -18,6 +20,9 @@ using boost::system::error_code;
 ScriptedServer::ScriptedServer(asio::io_context& loop, std::vector<std::vector<Step>> scripts)
     : acceptor_{loop, {asio::ip::address_v4::loopback(), 0}}, scripts_{std::move(scripts)}
 {
+    for (auto& script : scripts_)
+        for (Step& step : script)
+            boost::replace_all(step.send, "{port}", std::to_string(port()));
     asio::co_spawn(loop, accept(), asio::detached);
 }
 
@@ -46,6 +51,10 @@ asio::awaitable<void> ScriptedServer::serve(
             const std::size_t size = co_await socket.async_read_some(
                 asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, failed));
             received_[number].append(bytes, size);
+        }
+        if (step.delay.count() > 0) {
+            asio::steady_timer later{acceptor_.get_executor(), step.delay};
+            co_await later.async_wait(asio::redirect_error(asio::use_awaitable, failed));
         }
         co_await asio::async_write(
             socket, asio::buffer(step.send), asio::redirect_error(asio::use_awaitable, failed));

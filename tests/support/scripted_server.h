@@ -5,6 +5,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -20,10 +21,11 @@ namespace asio = boost::asio;
 class ScriptedServer {
 public:
     struct Step {
-        std::string await;   ///< read until this has come; empty: read nothing
-        std::string send;    ///< then send this
-        bool reset = false;  ///< then end with RST
-        bool hold = false;   ///< then keep the connection open, silent
+        std::string await = {};             ///< read until this has come; empty: read nothing
+        std::string send = {};              ///< then send this; "{port}" in it is the server's own
+        bool reset = false;                 ///< then end with RST
+        bool hold = false;                  ///< then keep the connection open, silent
+        std::chrono::milliseconds delay{};  ///< between the two
     };
     /// The n-th connection follows the n-th script; the last one serves all that follow.
     ScriptedServer(asio::io_context& loop, std::vector<std::vector<Step>> scripts);

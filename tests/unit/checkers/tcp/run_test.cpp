@@ -41,52 +41,6 @@ TEST_SUITE("checkers/tcp")
                   "debug Successfully dialed", "info Check succeeded"});
     }
 
-    TEST_CASE_FIXTURE(tests::RunFixture, "a refused connection has its cause and no regex series")
-    {
-        const auto report = run("127.0.0.1:1", R"({"tcp": {}})");
-        CHECK(report.verdict.code == "connect");
-        CHECK(report.verdict.cause == "refused");
-        CHECK_FALSE(tests::has(report, "probe_failed_due_to_regex"));
-    }
-
-    TEST_CASE_FIXTURE(
-        tests::RunFixture, "lines are read until one matches; what is sent may quote it")
-    {
-        ScriptedServer server{loop,
-            {{{"", "hello\r\n220 mail.example.org ready\r\n"}, {"\n", "250 ok\n", false, true}}}};
-        const auto report = run(server.address(),
-            steps({step("^220 ([a-z.]+) ready$", "EHLO ${1}"), step("^250", "")}));
-        CHECK(report.verdict.message == "");
-        CHECK(server.received()[0] == "EHLO mail.example.org\n");
-    }
-
-    TEST_CASE_FIXTURE(tests::RunFixture, "a connection that ends before a line matches")
-    {
-        ScriptedServer server{loop, {{{"", "554 no\n"}}}};
-        const auto report = run(server.address(), steps({step("^220", "")}));
-        CHECK(report.verdict.code == "tcp_expect");
-        CHECK(value_of(report, "probe_failed_due_to_regex") == 1);
-    }
-
-    TEST_CASE_FIXTURE(
-        tests::RunFixture, "a line that never comes fails at the deadline, in its phase")
-    {
-        ScriptedServer server{loop, {{{"", "220 no line end", false, true}}}};
-        const auto report = run(server.address(), steps({step("^220", "")}), 100ms);
-        CHECK(report.verdict.code == "timeout");
-        CHECK(report.verdict.cause == "query");
-        CHECK(value_of(report, "probe_failed_due_to_regex") == 0);
-    }
-
-    TEST_CASE_FIXTURE(tests::RunFixture, "a peer that speaks no TLS")
-    {
-        ScriptedServer server{
-            loop, {{{"", "220 plain text only, this is no TLS record\r\n", false, true}}}};
-        const auto report = run(server.address(), R"({"tcp": {"tls": true}})");
-        CHECK(report.verdict.code == "tls");
-        CHECK(report.verdict.cause == "not_tls");
-    }
-
     TEST_CASE_FIXTURE(tests::RunFixture, "a reset while reading")
     {
         ScriptedServer server{loop, {{{"", "", true}}}};
