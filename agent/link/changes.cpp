@@ -55,6 +55,7 @@ Plan ChangeReader::read(const pb::Changes& message)
 Plan ChangeReader::read_snapshot(const pb::Changes& message)
 {
     Plan plan;
+    plan.snapshot = true;
     std::map<std::int64_t, double> listed;
     for (const pb::CheckChange& change : message.checks()) {
         const pb::Check& check = change.check();

@@ -14,6 +14,7 @@ namespace sonde::link {
 
 /// What a message of the change stream means for the schedule. Removals come first.
 struct Plan {
+    bool snapshot = false;  ///< the message was all there is, not a difference
     std::vector<std::int64_t> remove;
     std::vector<const pb::Check*> put;  ///< point into the message
 

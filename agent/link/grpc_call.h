@@ -8,9 +8,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/error_code.hpp>
+#include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,31 +24,37 @@ namespace sonde::link {
 
 namespace asio = boost::asio;
 
-/// A unary gRPC call awaited. Lives until gRPC has called back, whether somebody still waits or
-/// not.
-template <class Request, class Response>
-struct GrpcCall {
-    explicit GrpcCall(const asio::any_io_executor& loop) : work{loop}, done{loop, 1} {}
-
-    asio::executor_work_guard<asio::any_io_executor> work;
-    asio::experimental::channel<void(boost::system::error_code, grpc::Status)> done;
-    grpc::ClientContext context;
-    Request request;
-    Response response;
-};
-
 /// What every call to the API carries (spec 01 §1.1).
 inline void authorize(grpc::ClientContext& context, const std::string& token)
 {
     context.AddMetadata("authorization", "Bearer " + token);
 }
 
-/// Begins `method` of a stub's async() face with a prepared call and awaits its end. Cancelling
-/// cancels the call. @return its status; the response is in the call.
-template <class Async, class Request, class Response>
-asio::awaitable<grpc::Status> finish(Async* stub,
-    void (Async::*method)(
-        grpc::ClientContext*, const Request*, Response*, std::function<void(grpc::Status)>),
+/// A unary gRPC call awaited. Lives until gRPC has called back, whether somebody still waits or
+/// not.
+template <class Request, class Response>
+struct GrpcCall {
+    GrpcCall(const asio::any_io_executor& loop, const std::string& token,
+        std::chrono::milliseconds limit)
+        : work{loop}, done{loop, 1}
+    {
+        authorize(context, token);
+        context.set_deadline(std::chrono::system_clock::now() + limit);
+    }
+
+    asio::executor_work_guard<asio::any_io_executor> work;
+    asio::experimental::channel<void(boost::system::error_code, grpc::Status)> done;
+    grpc::ClientContext context;
+    Request request;
+    grpc::ByteBuffer received;  // a generated stub says OK to an answer that it cannot read
+    Response response;
+};
+
+/// Begins a prepared call of `method`, "/package.Service/Method", and awaits its end. Cancelling
+/// cancels the call. @return its status, INTERNAL when the answer cannot be read; the response is
+/// in the call.
+template <class Request, class Response>
+asio::awaitable<grpc::Status> finish(std::shared_ptr<grpc::Channel> channel, std::string method,
     std::shared_ptr<GrpcCall<Request, Response>> call)
 {
     struct CancelAtEnd {  // of no effect once the call is over
@@ -57,8 +67,14 @@ asio::awaitable<grpc::Status> finish(Async* stub,
         });
     };
     std::function<void(grpc::Status)> callback = std::move(on_grpc_thread);
-    (stub->*method)(&call->context, &call->request, &call->response, std::move(callback));
-    co_return co_await call->done.async_receive(asio::use_awaitable);
+    grpc::TemplatedGenericStub<Request, grpc::ByteBuffer> stub{std::move(channel)};
+    stub.UnaryCall(
+        &call->context, method, {}, &call->request, &call->received, std::move(callback));
+    const grpc::Status status = co_await call->done.async_receive(asio::use_awaitable);
+    using Reader = grpc::SerializationTraits<Response>;
+    if (status.ok() && !Reader::Deserialize(&call->received, &call->response).ok())
+        co_return grpc::Status{grpc::StatusCode::INTERNAL, "the answer cannot be read"};
+    co_return status;
 }
 
 }  // namespace sonde::link

@@ -14,20 +14,30 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <random>
 #include <sstream>
+#include <string_view>
 
 namespace sonde::link {
 namespace {
 
 constexpr log::Logger logger{"link"};
 
-// Spec 01 §7.7: 2 s up to 30 s, reached after eight steps.
-Backoff session_backoff()
+// Spec 01 §7.7.
+Backoff session_backoff(const Timings& timings)
 {
-    return {std::chrono::seconds{2}, std::chrono::seconds{30}, std::pow(15.0, 1.0 / 8)};
+    const double steps = 8;
+    const Backoff::Milliseconds first = timings.first_backoff;
+    return {first, timings.longest_backoff, std::pow(timings.longest_backoff / first, 1 / steps)};
+}
+
+/// What gRPC takes as the value of a header; anything else ends the process.
+bool fits_header(std::string_view text)
+{
+    return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 Result<std::string> read_file(const std::string& path)
@@ -48,8 +58,9 @@ struct Link::State {
     schedule::Schedule& schedule;
     Tenants& tenants;
     Metrics metrics;
+    Timings timings;
     asio::steady_timer pause;
-    Backoff backoff = session_backoff();
+    Backoff backoff = session_backoff(timings);
     std::mt19937 random{std::random_device{}()};
     bool connected = false;
     bool ever_connected = false;
@@ -57,9 +68,9 @@ struct Link::State {
 
 Link::Link(const asio::any_io_executor& loop, std::shared_ptr<grpc::Channel> channel,
     const config::Secret& token, schedule::Schedule& schedule, Tenants& tenants,
-    prometheus::Registry& registry)
+    prometheus::Registry& registry, const Timings& timings)
     : state_{new State{channel, pb::Checks::NewStub(channel), token.reveal(), schedule, tenants,
-          Metrics{registry}, asio::steady_timer{loop}}}
+          Metrics{registry}, timings, asio::steady_timer{loop}}}
 {}
 
 Link::~Link() = default;
@@ -77,8 +88,8 @@ bool Link::ever_connected() const
 asio::awaitable<Error> Link::run()
 {
     State& s = *state_;
-    const SessionParts parts{
-        *s.stub, s.token, s.schedule, s.tenants, s.metrics, s.connected, s.ever_connected};
+    const SessionParts parts{s.channel, *s.stub, s.token, s.schedule, s.tenants, s.metrics,
+        s.timings, s.connected, s.ever_connected};
     for (;;) {
         // The channel has a back-off of its own, up to two minutes: ours alone shall count.
         grpc::experimental::ChannelResetConnectionBackoff(s.channel.get());
@@ -95,12 +106,18 @@ asio::awaitable<Error> Link::run()
     }
 }
 
-Result<std::shared_ptr<grpc::Channel>> open_channel(const config::ApiConfig& config)
+Result<std::shared_ptr<grpc::Channel>> open_channel(
+    const config::ApiConfig& config, const Timings& timings)
 {
+    if (!fits_header(config.token.reveal()))
+        return error("bad_token", "api.token: only printable ASCII characters can be sent");
     grpc::ChannelArguments arguments;
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 90'000);
-    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 30'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(timings.keepalive_after.count()));
+    arguments.SetInt(
+        GRPC_ARG_KEEPALIVE_TIMEOUT_MS, static_cast<int>(timings.keepalive_limit.count()));
     arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    // By itself gRPC stops after two: a peer that goes later without a word would not be missed.
+    arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     arguments.SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
     auto credentials = grpc::InsecureChannelCredentials();
     if (config.tls) {

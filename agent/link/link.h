@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/base/error.h"
+#include "agent/link/timings.h"
 #include "config/agent_config.h"
 #include "config/schema.h"
 
@@ -31,7 +32,7 @@ class Link {
 public:
     Link(const asio::any_io_executor& loop, std::shared_ptr<grpc::Channel> channel,
         const config::Secret& token, schedule::Schedule& schedule, Tenants& tenants,
-        prometheus::Registry& registry);
+        prometheus::Registry& registry, const Timings& timings = {});
     ~Link();
 
     /// Goes on until cancelled. @return why it gave up: Error "not_authorized" or "unimplemented".
@@ -46,7 +47,9 @@ private:
 };
 
 /// A channel to the API of `config`, plain or TLS, with the keep-alive of spec 01.
-/// @return Error "tls_config" when `ca_file` cannot be used.
-Result<std::shared_ptr<grpc::Channel>> open_channel(const config::ApiConfig& config);
+/// @return Error "tls_config" when `ca_file` cannot be used, "bad_token" when no header can carry
+/// the token.
+Result<std::shared_ptr<grpc::Channel>> open_channel(
+    const config::ApiConfig& config, const Timings& timings = {});
 
 }  // namespace sonde::link

@@ -20,7 +20,6 @@ namespace sonde::link {
 namespace {
 
 constexpr log::Logger logger{"link"};
-constexpr std::chrono::seconds ping_period{90};  // spec 01 §7.8
 
 SessionEnd end_of(const grpc::Status& status, std::string_view call)
 {
@@ -50,16 +49,14 @@ SessionEnd end_of(const grpc::Status& status, std::string_view call)
 asio::awaitable<boost::system::result<pb::Probe, SessionEnd>> register_probe(SessionParts parts)
 {
     using Call = GrpcCall<pb::ProbeInfo, pb::RegisterProbeResult>;
-    const auto call = std::make_shared<Call>(co_await asio::this_coro::executor);
-    authorize(call->context, parts.token);
+    const auto loop = co_await asio::this_coro::executor;
+    const auto call = std::make_shared<Call>(loop, parts.token, parts.timings.answer_limit);
     call->request.set_version(std::string{version::number});
     call->request.set_commit(std::string{version::commit});
     call->request.set_buildstamp(std::string{version::built});
-    using Async = pb::Checks::StubInterface::async_interface;
-    void (Async::* const method)(grpc::ClientContext*, const pb::ProbeInfo*,
-        pb::RegisterProbeResult*, std::function<void(grpc::Status)>) = &Async::RegisterProbe;
+    call->request.set_supportsprotocolsecrets(true);
     const grpc::Status status =
-        co_await finish(static_cast<Async*>(parts.stub.async()), method, call);
+        co_await finish(parts.channel, "/synthetic_monitoring.Checks/RegisterProbe", call);
     if (!status.ok())
         co_return end_of(status, "RegisterProbe");
     const pb::Status& answer = call->response.status();
@@ -109,9 +106,11 @@ asio::awaitable<SessionEnd> follow_changes(
     while (const auto changes = co_await stream->next()) {
         logger.info("changes received",
             {{"checks", changes->checks_size()}, {"tenants", changes->tenants_size()}});
-        for (const pb::Tenant& tenant : changes->tenants())
-            parts.tenants.told(tenant);
-        carry_out(reader.read(*changes), probe, parts);
+        const Plan plan = reader.read(*changes);
+        if (!plan.snapshot)  // those of a snapshot are not meant (spec 01 §7.5)
+            for (const pb::Tenant& tenant : changes->tenants())
+                parts.tenants.told(tenant);
+        carry_out(plan, probe, parts);
     }
     co_return end_of(stream->status(), "GetChanges");
 }
@@ -119,22 +118,19 @@ asio::awaitable<SessionEnd> follow_changes(
 asio::awaitable<SessionEnd> ping(SessionParts parts)
 {
     using Call = GrpcCall<pb::PingRequest, pb::PongResponse>;
-    using Async = pb::Checks::StubInterface::async_interface;
-    void (Async::* const method)(grpc::ClientContext*, const pb::PingRequest*, pb::PongResponse*,
-        std::function<void(grpc::Status)>) = &Async::Ping;
     asio::steady_timer timer{co_await asio::this_coro::executor};
     for (std::int64_t sequence = 0;; ++sequence) {
-        const auto call = std::make_shared<Call>(timer.get_executor());
-        authorize(call->context, parts.token);
+        const auto call =
+            std::make_shared<Call>(timer.get_executor(), parts.token, parts.timings.answer_limit);
         call->request.set_sequence(sequence);
         const grpc::Status status =
-            co_await finish(static_cast<Async*>(parts.stub.async()), method, call);
+            co_await finish(parts.channel, "/synthetic_monitoring.Checks/Ping", call);
         const bool not_offered =
             sequence == 0 && status.error_code() == grpc::StatusCode::UNIMPLEMENTED;
         if (!status.ok() && !not_offered)
             co_return end_of(status, "Ping");
         // An API without pings: the stream alone tells when the session is over.
-        timer.expires_after(not_offered ? std::chrono::hours{24 * 365} : ping_period);
+        timer.expires_after(not_offered ? std::chrono::hours{24 * 365} : parts.timings.ping_every);
         co_await timer.async_wait(asio::use_awaitable);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "agent/base/error.h"
 #include "agent/link/metrics.h"
+#include "agent/link/timings.h"
 #include "agent/schedule/schedule.h"
 #include "config/services.h"
 
@@ -18,11 +19,13 @@ class Tenants;
 
 /// What a session works with; outlives it.
 struct SessionParts {
+    std::shared_ptr<grpc::Channel> channel;
     pb::Checks::Stub& stub;
     const std::string& token;
     schedule::Schedule& schedule;
     Tenants& tenants;
     Metrics& metrics;
+    const Timings& timings;
     bool& connected;  ///< true while the API has accepted this probe
     bool& ever_connected;
 };

@@ -24,11 +24,6 @@ using exporters::Tenant;
 using exporters::TenantKey;
 using namespace std::chrono_literals;
 
-constexpr auto valid_for = 15min;  // spec 01 §9.1, plus up to a quarter of it
-constexpr auto jitter = 225s;
-constexpr auto try_again_after = 30s;  // when the API did not answer and an old copy is in use
-constexpr auto call_limit = 5s;
-
 std::optional<exporters::Remote> to_remote(const pb::RemoteInfo& wire)
 {
     if (wire.url().empty())
@@ -47,6 +42,9 @@ Tenant to_tenant(const pb::Tenant& wire)
         tenant.max_metric_labels = wire.limits().maxmetriclabels();
         tenant.max_log_labels = wire.limits().maxloglabels();
     }
+    if (wire.has_secretstore() && !wire.secretstore().url().empty())
+        tenant.secrets = exporters::SecretStore{
+            wire.secretstore().url(), config::Secret{wire.secretstore().token()}};
     return tenant;
 }
 
@@ -72,24 +70,38 @@ Tenant to_tenant(const config::TenantConfig& config)
 
 struct Tenants::State {
     struct Entry {
-        explicit Entry(const asio::any_io_executor& loop) : fetched{loop, Clock::time_point::max()}
-        {}
+        explicit Entry(const asio::any_io_executor& loop) : news{loop, Clock::time_point::max()} {}
 
         std::shared_ptr<const Tenant> tenant;  // null: never known
         double modified = 0;
         Clock::time_point fresh_until;
         bool fetching = false;
-        asio::steady_timer fetched;  // cancelled when a fetch has ended
+        asio::steady_timer news;  // cancelled when there is something to look at
         Error why{"tenant", "has not been asked for"};
     };
 
-    State(const asio::any_io_executor& its_loop, std::shared_ptr<grpc::Channel> channel,
-        std::string its_token)
-        : loop{its_loop}, token{std::move(its_token)}, tasks{its_loop}
-    {
-        if (channel)
-            stub = pb::Tenants::NewStub(channel);
-    }
+    /// Marks an entry as asked for, even when the coroutine that has it never gets to run.
+    struct Fetching {
+        explicit Fetching(std::shared_ptr<Entry> its_entry) : entry{std::move(its_entry)}
+        {
+            entry->fetching = true;
+        }
+        ~Fetching()
+        {
+            entry->fetching = false;
+            entry->news.cancel();
+        }
+        Fetching(const Fetching&) = delete;
+        Fetching& operator=(const Fetching&) = delete;
+
+        const std::shared_ptr<Entry> entry;
+    };
+
+    State(const asio::any_io_executor& its_loop, std::shared_ptr<grpc::Channel> its_channel,
+        std::string its_token, const Timings& its_timings)
+        : loop{its_loop}, channel{std::move(its_channel)}, token{std::move(its_token)},
+          timings{its_timings}, tasks{its_loop}
+    {}
 
     std::shared_ptr<Entry> entry(std::int64_t id)
     {
@@ -103,17 +115,23 @@ struct Tenants::State {
     {
         into.tenant = std::make_shared<const Tenant>(to_tenant(wire));
         into.modified = wire.modified();
-        const std::uniform_int_distribution<long> spread{0, std::chrono::seconds{jitter}.count()};
+        std::uniform_int_distribution<std::int64_t> jitter{0, timings.tenant_jitter.count()};
         into.fresh_until =
-            Clock::now() + valid_for +
-            std::chrono::seconds{std::uniform_int_distribution<long>{spread}(random)};
+            Clock::now() + timings.tenant_valid + std::chrono::milliseconds{jitter(random)};
     }
 
-    asio::awaitable<void> fetch(std::int64_t id, std::shared_ptr<Entry> into);
+    /// Unless it is under way.
+    void begin_fetch(std::int64_t id, const std::shared_ptr<Entry>& into)
+    {
+        if (!into->fetching)
+            tasks.spawn(fetch(id, std::make_unique<Fetching>(into)));
+    }
+    asio::awaitable<void> fetch(std::int64_t id, std::unique_ptr<Fetching> mark);
 
     asio::any_io_executor loop;
-    std::unique_ptr<pb::Tenants::Stub> stub;
+    std::shared_ptr<grpc::Channel> channel;
     std::string token;
+    Timings timings;
     std::map<std::int64_t, std::shared_ptr<const Tenant>> of_file;
     std::map<std::int64_t, std::shared_ptr<Entry>> entries;
     std::mt19937 random{std::random_device{}()};
@@ -122,8 +140,8 @@ struct Tenants::State {
 
 Tenants::Tenants(const asio::any_io_executor& loop,
     const std::vector<config::TenantConfig>& of_file, std::shared_ptr<grpc::Channel> channel,
-    const config::Secret& token)
-    : state_{std::make_unique<State>(loop, std::move(channel), token.reveal())}
+    const config::Secret& token, const Timings& timings)
+    : state_{std::make_unique<State>(loop, std::move(channel), token.reveal(), timings)}
 {
     for (const config::TenantConfig& tenant : of_file)
         state_->of_file[tenant.id] = std::make_shared<const Tenant>(to_tenant(tenant));
@@ -147,14 +165,14 @@ asio::awaitable<Result<std::shared_ptr<const Tenant>>> Tenants::tenant(TenantKey
             co_return std::make_shared<const Tenant>();
         co_return error("tenant", "tenants: none has the id {}", key.id);
     }
-    if (!s.stub)
+    if (!s.channel)
         co_return error("tenant", "tenant {}: there is no API to ask", key.id);
     const auto entry = s.entry(key.id);
-    if (Clock::now() >= entry->fresh_until && !entry->fetching)
-        s.tasks.spawn(s.fetch(key.id, entry));
+    if (Clock::now() >= entry->fresh_until)
+        s.begin_fetch(key.id, entry);
     while (!entry->tenant && entry->fetching) {
         boost::system::error_code woken;
-        co_await entry->fetched.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        co_await entry->news.async_wait(asio::redirect_error(asio::use_awaitable, woken));
         const auto state = co_await asio::this_coro::cancellation_state;
         if (state.cancelled() != asio::cancellation_type::none)
             throw boost::system::system_error{asio::error::operation_aborted};
@@ -166,47 +184,35 @@ asio::awaitable<Result<std::shared_ptr<const Tenant>>> Tenants::tenant(TenantKey
 
 void Tenants::suspect(TenantKey key)
 {
-    if (key.origin == exporters::Origin::file || !state_->stub)
+    if (key.origin == exporters::Origin::file || !state_->channel)
         return;
-    const auto entry = state_->entry(key.id);
-    if (!entry->fetching)
-        state_->tasks.spawn(state_->fetch(key.id, entry));
+    state_->begin_fetch(key.id, state_->entry(key.id));
 }
 
 void Tenants::told(const pb::Tenant& tenant)
 {
     const auto entry = state_->entry(tenant.id());
-    if (!entry->tenant || tenant.modified() > entry->modified)
-        state_->keep(*entry, tenant);
+    if (entry->tenant && tenant.modified() <= entry->modified)
+        return;
+    state_->keep(*entry, tenant);
+    entry->news.cancel();
 }
 
-asio::awaitable<void> Tenants::State::fetch(std::int64_t id, std::shared_ptr<Entry> into)
+asio::awaitable<void> Tenants::State::fetch(std::int64_t id, std::unique_ptr<Fetching> mark)
 {
-    struct Ended {
-        Entry& entry;
-        ~Ended()
-        {
-            entry.fetching = false;
-            entry.fetched.cancel();
-        }
-    } const ended{*into};
-    into->fetching = true;
     using Call = GrpcCall<pb::TenantInfo, pb::Tenant>;
-    using Async = pb::Tenants::StubInterface::async_interface;
-    void (Async::* const method)(grpc::ClientContext*, const pb::TenantInfo*, pb::Tenant*,
-        std::function<void(grpc::Status)>) = &Async::GetTenant;
-    const auto call = std::make_shared<Call>(loop);
-    authorize(call->context, token);
-    call->context.set_deadline(std::chrono::system_clock::now() + call_limit);
+    const std::shared_ptr<Entry> into = mark->entry;
+    const auto call = std::make_shared<Call>(loop, token, timings.tenant_limit);
     call->request.set_id(id);
-    const grpc::Status status = co_await finish(static_cast<Async*>(stub->async()), method, call);
+    const grpc::Status status =
+        co_await finish(channel, "/synthetic_monitoring.Tenants/GetTenant", call);
     if (status.ok()) {
         keep(*into, call->response);
         co_return;
     }
     into->why = error("tenant", "tenant {}: the API said: {} (gRPC code {})", id,
         status.error_message(), static_cast<int>(status.error_code()));
-    into->fresh_until = Clock::now() + (into->tenant ? try_again_after : 0s);
+    into->fresh_until = Clock::now() + (into->tenant ? timings.tenant_retry : 0ms);
     logger.warning("a tenant could not be read",
         {{"tenant", id}, {"why", into->why.message}, {"old_copy", into->tenant != nullptr}});
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/link/timings.h"
 #include "config/agent_config.h"
 #include "config/schema.h"
 #include "exporters/tenant_source.h"
@@ -24,7 +25,8 @@ class Tenants final : public exporters::TenantSource {
 public:
     /// `channel` may be null: then only tenants of the file are known.
     Tenants(const asio::any_io_executor& loop, const std::vector<config::TenantConfig>& of_file,
-        std::shared_ptr<grpc::Channel> channel, const config::Secret& token);
+        std::shared_ptr<grpc::Channel> channel, const config::Secret& token,
+        const Timings& timings = {});
     ~Tenants() override;
 
     asio::awaitable<Result<std::shared_ptr<const exporters::Tenant>>> tenant(

@@ -4,6 +4,7 @@
 #include "agent/schedule/job.h"
 #include "agent/schedule/metrics.h"
 #include "agent/schedule/publish.h"
+#include "agent/schedule/secret_stores.h"
 #include "agent/schedule/wall_time.h"
 #include "checkers/run_once.h"
 #include "config/ids.h"
@@ -55,7 +56,8 @@ struct Schedule::State {
         const config::ScheduleConfig& its_config, const config::CheckersConfig& its_checkers,
         prometheus::Registry& registry)
         : net{its_net}, tenants{its_tenants}, publisher{its_publisher}, config{its_config},
-          checkers{its_checkers}, metrics{registry}, wake{its_loop}, tasks{its_loop}
+          checkers{its_checkers}, secrets{its_net.curl}, metrics{registry}, wake{its_loop},
+          tasks{its_loop}
     {
         if (config.max_in_flight == 0)
             config.max_in_flight = default_in_flight();
@@ -84,6 +86,7 @@ struct Schedule::State {
     exporters::Publisher& publisher;
     config::ScheduleConfig config;
     config::CheckersConfig checkers;
+    SecretStores secrets;
     Metrics metrics;
     WallTime wall;
 
@@ -263,6 +266,8 @@ asio::awaitable<void> Schedule::State::run_and_publish(Job& job, Time due)
     subject.timeout = milliseconds{job.check.timeout()};
     subject.check_id = job.check.id();
     subject.probe_id = job.probe->id();
+    const auto tenant_secrets = secrets.of(job.tenant, *tenant);
+    subject.secrets = tenant_secrets.get();
     const auto report = co_await checkers::run_once(
         *job.prepared.kind, *job.prepared.checker, net, checkers, subject);
     if (!report.verdict.passed()) {

@@ -1,0 +1,228 @@
+// One run of each kind against real servers, compared with what the reference agent pushed for the
+// same check, line by line and in the order of the wire: tests/golden.
+#include "agent/base/logfmt.h"
+#include "agent/base/text.h"
+#include "agent/schedule/publish.h"
+#include "tests/support/real_servers.h"
+#include "tests/support/run_fixture.h"
+#include "tests/support/test_ca.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <sstream>
+
+using namespace sonde;
+using schedule::Labels;
+
+namespace {
+
+std::string labels_text(const Labels& labels)
+{
+    std::string out;
+    for (const auto& label : labels)
+        out += fmt::format("{}{}=\"{}\"", out.empty() ? "{" : ",", label.name, label.value);
+    return out.empty() ? out : out + "}";
+}
+
+std::string value_text(double value)
+{
+    const std::string text = fmt::format("{}", value);
+    return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+/// Series as the golden files write them: own labels only, the buckets of a histogram in one line.
+std::vector<std::string> series_text(
+    const std::vector<exporters::Series>& all, const Labels& execution)
+{
+    std::vector<std::string> out;
+    std::string histogram;
+    for (const auto& series : all) {
+        std::string name;
+        std::string bound;
+        Labels own;
+        for (const auto& label : series.labels) {
+            if (label.name == "__name__")
+                name = label.value;
+            else if (label.name == "le")
+                bound = label.value;
+            else if (std::find(execution.begin(), execution.end(), label) == execution.end())
+                own.push_back(label);
+        }
+        if (name == "sm_check_info")
+            own.clear();
+        const std::string key = name + labels_text(own);
+        if (bound.empty())
+            out.push_back(key + " " + value_text(series.value));
+        else if (histogram == key)
+            out.back() += " " + bound;
+        else
+            out.push_back(key + " buckets " + bound);
+        histogram = bound.empty() ? "" : key;
+    }
+    return out;
+}
+
+/// `*` stands for anything. A line of ours that explains a failure goes on with the reason.
+bool matches(std::string_view wanted, std::string_view got)
+{
+    const auto star = wanted.find('*');
+    if (star == std::string_view::npos)
+        return got == wanted ||
+               (got.starts_with(wanted) && got.substr(wanted.size()).starts_with(" reason="));
+    if (got.substr(0, star) != wanted.substr(0, star))
+        return false;
+    const std::string_view rest = wanted.substr(star + 1);
+    for (std::size_t skipped = star; skipped <= got.size(); ++skipped)
+        if (matches(rest, got.substr(skipped)))
+            return true;
+    return false;
+}
+
+void check_lines(const std::vector<std::string>& wanted, const std::vector<std::string>& got)
+{
+    for (std::size_t i = 0; i < std::max(wanted.size(), got.size()); ++i) {
+        const std::string_view left = i < wanted.size() ? std::string_view{wanted[i]} : "(none)";
+        const std::string_view right = i < got.size() ? std::string_view{got[i]} : "(none)";
+        CHECK_MESSAGE(matches(left, right),
+            "wanted " << std::string{left} << "\ngot    " << std::string{right});
+    }
+}
+
+struct Golden {
+    std::map<std::string, std::string> facts;  ///< by their keyword
+    std::vector<std::string> series;
+    std::vector<std::string> lines;
+};
+
+struct GoldenFixture : tests::RunFixture {
+    tests::ScratchFolder folder;
+    tests::TestCa ca{"Test CA"};
+    std::uint16_t http = tests::free_port();
+    std::uint16_t https = tests::free_port();
+    std::uint16_t closed = tests::free_port();
+    std::optional<tests::Nginx> web;
+    std::optional<tests::Knot> dns;
+    pb::Probe probe;
+
+    GoldenFixture()
+    {
+        folder.write("1k", std::string(1024, 'x'));
+        const auto files = tests::write(folder, "server",
+            ca.issue({.names = {"www.bench.test", "bench.test", "127.0.0.1"},
+                .common_name = "www.bench.test"}));
+        const std::string root = folder.path(".");
+        web.emplace(folder,
+            fmt::format("server {{ listen 127.0.0.1:{1}; listen 127.0.0.1:{2} ssl http2;\n"
+                        "ssl_certificate {3}; ssl_certificate_key {4};\n"
+                        "ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites "
+                        "TLS_AES_128_GCM_SHA256; root {0};\n"
+                        "location /gone {{ return 404 gone; }} }}",
+                root, http, https, files.certificate_file, files.key_file),
+            http);
+        dns.emplace(folder, "bench.test",
+            "$TTL 300\n@ SOA ns.bench.test. h.bench.test. 1 3600 600 86400 300\n"
+            "@ NS ns\nns A 127.0.0.1\nwww A 127.0.0.1\n");
+        probe.set_id(1);
+        probe.set_name("Frankfurt DC1");
+        probe.set_region("EMEA");
+        probe.set_latitude(50.1109F);
+        probe.set_longitude(8.6821F);
+        auto* label = probe.add_labels();
+        label->set_name("site");
+        label->set_value("fra");
+    }
+
+    std::string resolved(std::string text, const std::string& context) const
+    {
+        const std::pair<std::string, std::string> values[] = {{"$HTTPS", std::to_string(https)},
+            {"$HTTP", std::to_string(http)}, {"$CLOSED", std::to_string(closed)},
+            {"$DNS", std::to_string(dns->port())}, {"$CONTEXT", context},
+            {"$CA", text::base64(ca.certificate())}};
+        for (const auto& [name, value] : values)
+            for (auto at = text.find(name); at != std::string::npos;
+                at = text.find(name, at + value.size()))
+                text.replace(at, name.size(), value);
+        return text;
+    }
+
+    Golden read(const std::string& file) const
+    {
+        static const std::set<std::string> keywords{
+            "check", "mode", "series", "execution", "info", "stream", "context"};
+        Golden golden;
+        std::istringstream in{tests::content_of(file)};
+        for (std::string line; std::getline(in, line);) {
+            const std::string keyword = line.substr(0, line.find(' '));
+            const std::string rest = line.substr(std::min(line.size(), keyword.size() + 1));
+            if (keyword == "line")
+                golden.lines.push_back(resolved(rest, golden.facts["context"]));
+            else if (keywords.contains(keyword))
+                golden.facts[keyword] = resolved(rest, "");
+            else
+                golden.series.push_back(resolved(line, ""));
+        }
+        return golden;
+    }
+
+    void compare(const Golden& golden)
+    {
+        pb::Check check;
+        const auto read_check = config::read_json(golden.facts.at("check"), check);
+        REQUIRE_MESSAGE(read_check.has_value(), (read_check ? "" : read_check.error().message));
+        const auto prepared = checkers::make(check);
+        checkers::Subject subject;
+        subject.target = check.target();
+        subject.timeout = std::chrono::milliseconds{check.timeout()};
+        subject.check_id = check.id();
+        subject.probe_id = probe.id();
+        const auto report = tests::await(
+            loop, checkers::run_once(*prepared.kind, *prepared.checker, net, options, subject));
+
+        exporters::Tenant tenant;
+        if (golden.facts.at("mode") == "dual_write")
+            tenant.label_mode = pb::LABEL_MODE_DUAL_WRITE;
+        const schedule::LabelSource source{check, probe, prepared.kind->name};
+        const std::string pointed_at = prepared.kind->pointed_at(check);
+        const std::string id = schedule::new_execution_id();
+        const schedule::PublishContext context{source, pointed_at, tenant, {}, 0, id};
+        const auto info = schedule::check_info_labels(source, tenant.label_mode, 40);
+        REQUIRE(info.has_value());
+        schedule::Derived derived;
+        const auto payload = schedule::to_payload(report, context, *info, derived);
+
+        const Labels execution = schedule::execution_labels(source, tenant.label_mode);
+        CHECK(labels_text(execution) == golden.facts.at("execution"));
+        CHECK(labels_text(schedule::normalised(*info)) == golden.facts.at("info"));
+        CHECK(std::to_string(payload.series.size()) == golden.facts.at("series"));
+        check_lines(golden.series, series_text(payload.series, execution));
+        CHECK(labels_text(payload.logs->labels) == golden.facts.at("stream"));
+        CHECK(payload.logs->structured_metadata == Labels{{"execution_id", id}});
+        std::vector<std::string> lines;
+        for (const auto& line : payload.logs->lines)
+            lines.push_back(line.line.substr(0, line.line.size() - 1));
+        check_lines(golden.lines, lines);
+    }
+};
+
+}  // namespace
+
+TEST_SUITE("agent/schedule/golden")
+{
+    TEST_CASE_FIXTURE(GoldenFixture, "runs are published as the reference agent publishes them")
+    {
+        std::size_t compared = 0;
+        for (const auto& file :
+            std::filesystem::directory_iterator{tests::source_path("tests/golden")}) {
+            const std::string name = file.path().stem();
+            CAPTURE(name);
+            compare(read(file.path()));
+            ++compared;
+        }
+        CHECK(compared == 16);
+    }
+}
