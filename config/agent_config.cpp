@@ -102,7 +102,7 @@ bool is_on(Section& top, const std::string& key)
     });
 }
 
-void read_everything(Section& top, AgentConfig& config)
+void read_everything(Section& top, const JudgeCheck& judge, AgentConfig& config)
 {
     Reading& reading = top.reading();
     config.state_dir = default_state_dir(reading);
@@ -112,7 +112,7 @@ void read_everything(Section& top, AgentConfig& config)
         read_api(top.child("api"), config.api.emplace());
     read_probe(top.child("probe"), config.probe);
     read_tenants(top, config.tenants);
-    read_checks(top, config.tenants, config.checks);
+    read_checks(top, config.tenants, judge, config.checks);
     read_schedule(top.child("schedule"), config.schedule);
     read_checkers(top.child("checkers"), config.checkers);
     read_publisher(top.child("publisher"), config.publisher);
@@ -147,6 +147,12 @@ void check_overrides(Reading& reading)
 
 Loaded load_agent_config(const std::string& file, const LoadOptions& options)
 {
+    return load_agent_config(file, options, nullptr);
+}
+
+Loaded load_agent_config(
+    const std::string& file, const LoadOptions& options, const JudgeCheck& judge)
+{
     Loaded loaded;
     std::error_code unknown;
     Reading reading{file, std::filesystem::absolute(file, unknown).parent_path().string(),
@@ -154,7 +160,7 @@ Loaded load_agent_config(const std::string& file, const LoadOptions& options)
     if (const auto root = reading.load()) {
         {
             Section top{reading, *root, ""};
-            read_everything(top, loaded.config);
+            read_everything(top, judge, loaded.config);
         }
         check_overrides(reading);
     }
@@ -181,7 +187,7 @@ std::map<std::string, std::string> known_options()
     AgentConfig config;
     {
         Section top{reading, YAML::Load("{api: {}, control: {}, tenants: [{}]}"), ""};
-        read_everything(top, config);
+        read_everything(top, nullptr, config);
     }
     constexpr std::string_view entry = "tenants[0]";
     std::map<std::string, std::string> out;

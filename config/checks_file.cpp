@@ -109,8 +109,9 @@ double changed(const std::string& file)
 /// All local checks while they are being read, from whatever file.
 class Checks {
 public:
-    Checks(const std::vector<TenantConfig>& tenants, std::vector<pb::Check>& checks)
-        : tenants_{tenants}, checks_{checks}
+    Checks(const std::vector<TenantConfig>& tenants, const JudgeCheck& judge_kind,
+        std::vector<pb::Check>& checks)
+        : tenants_{tenants}, judge_kind_{judge_kind}, checks_{checks}
     {}
 
     /// `path` is where the check stands in its file: "checks[2]", or empty for the whole of it.
@@ -127,19 +128,26 @@ public:
         pb::Check check = defaults(reading);
         const std::string text = yaml_to_json(node, reading, path, check.GetDescriptor());
         static constexpr std::string_view ignored[] = {"probes", "created"};
-        if (const auto read = read_json(text, check, {.ignored = ignored}); !read) {
-            const std::string& message = read.error().message;
-            const auto colon = message.find(": ");
-            return complain(message.substr(0, colon), message.substr(colon + 2));
-        }
+        if (const auto read = read_json(text, check, {.ignored = ignored}); !read)
+            return pass_on(read.error(), complain);
         const TenantConfig* tenant = tenant_of(check, complain);
         judge(check, tenant == nullptr ? TenantConfig{} : *tenant, complain);
         remember(check, complain);
+        if (judge_kind_ && check.enabled() && reading.problems.size() == before)
+            for (const Error& problem : judge_kind_(check))
+                pass_on(problem, complain);
         if (check.enabled() && reading.problems.size() == before)
             checks_.push_back(std::move(check));
     }
 
 private:
+    /// An Error that begins with the member it is about.
+    static void pass_on(const Error& why, const Complain& complain)
+    {
+        const auto colon = why.message.find(": ");
+        complain(why.message.substr(0, colon), why.message.substr(colon + 2));
+    }
+
     pb::Check defaults(const Reading& reading) const
     {
         pb::Check check;
@@ -172,6 +180,7 @@ private:
     }
 
     const std::vector<TenantConfig>& tenants_;
+    const JudgeCheck& judge_kind_;
     std::vector<pb::Check>& checks_;
     std::int64_t position_ = 0;
     std::set<std::int64_t> ids_;
@@ -211,11 +220,23 @@ std::vector<std::string> expand(const std::string& pattern)
 
 }  // namespace
 
-void read_checks(
-    Section& top, const std::vector<TenantConfig>& tenants, std::vector<pb::Check>& into)
+LoadedChecks load_checks_file(const std::string& file,
+    const std::map<std::string, std::string>& environment, const JudgeCheck& judge)
+{
+    LoadedChecks loaded;
+    Reading top{file, {}, environment, {}};
+    const std::vector<TenantConfig> any;
+    Checks checks{any, judge, loaded.checks};
+    read_file(file, top, checks);
+    loaded.problems = std::move(top.problems);
+    return loaded;
+}
+
+void read_checks(Section& top, const std::vector<TenantConfig>& tenants, const JudgeCheck& judge,
+    std::vector<pb::Check>& into)
 {
     Reading& reading = top.reading();
-    Checks checks{tenants, into};
+    Checks checks{tenants, judge, into};
     reading.known.emplace("checks", "");
     const auto list = top.node("checks");
     if (list && list.IsSequence())

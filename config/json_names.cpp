@@ -1,5 +1,7 @@
 #include "config/json_names.h"
 
+#include "agent/base/text.h"
+
 #include <algorithm>
 #include <array>
 #include <initializer_list>
@@ -69,6 +71,25 @@ std::string_view alias_of(const FieldDescriptor& field)
         if (alias.name == field.json_name() && alias.message == field.containing_type()->name())
             return alias.spelling;
     return {};
+}
+
+const FieldDescriptor* find_member(
+    const google::protobuf::Descriptor& schema, std::string_view name)
+{
+    for (int i = 0; i < schema.field_count(); ++i)
+        if (schema.field(i)->json_name() == name || alias_of(*schema.field(i)) == name)
+            return schema.field(i);
+    return nullptr;
+}
+
+std::string unknown_member(const google::protobuf::Descriptor& schema, std::string_view name)
+{
+    std::vector<std::string_view> known;
+    for (int i = 0; i < schema.field_count(); ++i)
+        known.push_back(schema.field(i)->json_name());
+    const auto nearest = text::nearest(name, known);
+    return nearest.empty() ? std::string{"is not a member"}
+                           : fmt::format("is not a member; did you mean {}?", nearest);
 }
 
 bool is_named_enum(const google::protobuf::EnumDescriptor& type)

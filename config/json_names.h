@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace sonde::config {
@@ -19,6 +20,12 @@ struct JsonAlias {
 std::span<const JsonAlias> json_aliases();
 /// The second spelling of this field; empty for nearly all.
 std::string_view alias_of(const google::protobuf::FieldDescriptor& field);
+
+/// The field of this name, in either spelling; null: there is none.
+const google::protobuf::FieldDescriptor* find_member(
+    const google::protobuf::Descriptor& schema, std::string_view name);
+/// What to say of a name that find_member() does not find: "is not a member; did you mean job?".
+std::string unknown_member(const google::protobuf::Descriptor& schema, std::string_view name);
 
 /// Whether the enum travels as the name of its value; else as its number (spec 01 §3).
 bool is_named_enum(const google::protobuf::EnumDescriptor& type);

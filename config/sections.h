@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/agent_config.h"
+#include "config/judge_check.h"
 #include "config/section.h"
 
 #include <map>
@@ -17,8 +18,8 @@ void read_tenants(Section& top, std::vector<TenantConfig>& tenants);
 void read_control(Section section, const std::string& state_dir, ControlConfig& config);
 
 /// `checks` and `checks_files` (spec 07 §3.3): the enabled ones, complete.
-void read_checks(
-    Section& top, const std::vector<TenantConfig>& tenants, std::vector<pb::Check>& checks);
+void read_checks(Section& top, const std::vector<TenantConfig>& tenants, const JudgeCheck& judge,
+    std::vector<pb::Check>& checks);
 
 /// Path and printed default of every key that is honoured: what README.md documents. Keys of a
 /// tenant are "tenants[].id" and so on; a secret has one entry, without "_file".

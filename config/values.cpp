@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <limits>
+#include <optional>
 
 namespace sonde::config {
 namespace {

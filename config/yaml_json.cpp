@@ -17,27 +17,10 @@ using google::protobuf::FieldDescriptor;
 using nlohmann::json;
 
 constexpr int deepest = 64;
+constexpr std::size_t most_values = 100'000;  // of one check; aliases of aliases make more
 
 /// What `check/list` prints of a check and no Check message holds (spec 04 §2.8).
 constexpr std::array<std::string_view, 3> of_the_api{"folderUid", "alerts", "disableReason"};
-
-const FieldDescriptor* member(const Descriptor& schema, std::string_view name)
-{
-    for (int i = 0; i < schema.field_count(); ++i)
-        if (schema.field(i)->json_name() == name || alias_of(*schema.field(i)) == name)
-            return schema.field(i);
-    return nullptr;
-}
-
-std::string unknown_member(const Descriptor& schema, std::string_view name)
-{
-    std::vector<std::string_view> known;
-    for (int i = 0; i < schema.field_count(); ++i)
-        known.push_back(schema.field(i)->json_name());
-    const auto nearest = text::nearest(name, known);
-    return nearest.empty() ? std::string{"is not a member"}
-                           : fmt::format("is not a member; did you mean {}?", nearest);
-}
 
 bool is_text(const FieldDescriptor* field)
 {
@@ -66,8 +49,12 @@ public:
     json convert(const YAML::Node& node, const std::string& path, const Descriptor* schema,
         const FieldDescriptor* field, int depth)
     {
-        if (depth > deepest) {
-            reading_.problem(node, path, "is nested too deeply");
+        if (over_)
+            return nullptr;  // has been said
+        over_ = depth > deepest || ++values_ > most_values;
+        if (over_) {
+            reading_.problem(node, path,
+                depth > deepest ? "is nested too deeply" : "repeats too much by its aliases");
             return nullptr;
         }
         if (node.IsMap())
@@ -94,6 +81,10 @@ private:
             reading_.problem(node, path, "not valid UTF-8");
             return nullptr;
         }
+        if (text->find('\0') != std::string::npos) {
+            reading_.problem(node, path, "the character U+0000 is not allowed");
+            return nullptr;
+        }
         return node.Tag() == "!" ? json(*text) : plain_scalar(*text, is_text(field));
     }
 
@@ -101,7 +92,7 @@ private:
     {
         json object = json::object();
         for (const auto& entry : node) {
-            if (!entry.first.IsScalar()) {
+            if (!entry.first.IsScalar() || entry.first.Scalar().find('\0') != std::string::npos) {
                 reading_.problem(entry.first, path, "a key must be a single word");
                 continue;
             }
@@ -109,7 +100,7 @@ private:
             const std::string where = path.empty() ? key : path + '.' + key;
             if (object.contains(key))
                 reading_.problem(entry.first, where, "is there twice");
-            const auto* field = schema == nullptr ? nullptr : member(*schema, key);
+            const auto* field = schema == nullptr ? nullptr : find_member(*schema, key);
             if (schema != nullptr && field == nullptr) {
                 if (schema->name() != "Check" || !is_of_the_api(key))
                     reading_.problem(entry.first, where, unknown_member(*schema, key));
@@ -127,6 +118,8 @@ private:
     }
 
     Reading& reading_;
+    std::size_t values_ = 0;
+    bool over_ = false;
 };
 
 }  // namespace
