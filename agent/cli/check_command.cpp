@@ -1,150 +1,140 @@
 #include "agent/cli/check_command.h"
 
+#include "agent/cli/check_flags.h"
+#include "agent/cli/check_runs.h"
 #include "agent/cli/render.h"
-#include "agent/net/curl_multi.h"
-#include "agent/net/icmp_sockets.h"
-#include "agent/net/resolver.h"
-#include "agent/net/tls.h"
-#include "checkers/registry.h"
-#include "config/json.h"
-#include "config/values.h"
 
 #include <CLI/CLI.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include <csignal>
 #include <cstdio>
-#include <exception>
-#include <fstream>
-#include <optional>
-#include <sstream>
+#include <map>
 
 namespace sonde::cli {
 namespace {
 
-namespace asio = boost::asio;
-using namespace std::chrono_literals;
+constexpr int interrupted_status = 130;
 
-Result<std::string> settings_text(const std::string& given)
-{
-    if (!given.starts_with('@'))
-        return given.empty() ? std::string{"{}"} : given;
-    std::ifstream file{given.substr(1)};
-    std::ostringstream text;
-    if (!file || !(text << file.rdbuf()))
-        return error("bad_value", "--settings: {} cannot be read", given.substr(1));
-    return text.str();
-}
+/// Prints outcomes as they come, in the form that was asked for.
+class Printer {
+public:
+    Printer(const CheckOptions& options, const CheckRequest& request)
+        : options_{options}, style_{Style::of_terminal(options.no_colour)},
+          many_runs_{options.count != 1}, pages_{request.checks.size() > 1}
+    {}
 
-/// -4 and -6 are the setting `ipVersion`, which all four kinds have.
-Result<> choose_family(const CheckOptions& options, pb::CheckSettings& settings)
-{
-    if (options.only_v4 && options.only_v6)
-        return error("bad_value", "-4 and -6 exclude each other");
-    if (!options.only_v4 && !options.only_v6)
-        return {};
-    const pb::IpVersion version = options.only_v4 ? pb::V4 : pb::V6;
-    if (settings.has_dns())
-        settings.mutable_dns()->set_ipversion(version);
-    if (settings.has_http())
-        settings.mutable_http()->set_ipversion(version);
-    if (settings.has_ping())
-        settings.mutable_ping()->set_ipversion(version);
-    if (settings.has_tcp())
-        settings.mutable_tcp()->set_ipversion(version);
-    return {};
-}
+    void take(const Outcome& outcome)
+    {
+        worst_ = worse(worst_, outcome.status());
+        if (options_.output == "human")
+            people(outcome);
+        else if (options_.output == "json" || options_.output == "jsonl")
+            print(render_json(outcome, options_.output == "jsonl"));
+        else if (options_.output == "nagios")
+            print(render_nagios(outcome));
+        else if (options_.output == "curl")
+            print(render_curl(outcome));
+        else
+            pushed_.take(outcome);
+        if (options_.output == "logfmt")
+            print(pushed_.lines());
+    }
 
-Result<pb::Check> to_check(const CheckOptions& options)
-{
-    const auto text = settings_text(options.settings);
-    if (!text)
-        return text.error();
-    pb::Check check;
-    check.set_id(1);
-    check.set_tenantid(1);
-    check.set_job("sonde check");
-    check.set_target(options.target);
-    const auto whole = fmt::format("{{\"{}\": {}}}", options.kind, *text);
-    if (const auto read = config::read_json(whole, *check.mutable_settings()); !read)
-        return error("bad_value", "--settings: {}", read.error().message);
-    if (const auto chosen = choose_family(options, *check.mutable_settings()); !chosen)
-        return chosen.error();
-    const auto timeout = config::parse_duration(options.timeout);
-    if (!timeout || *timeout < 1ms || *timeout > 1min)
-        return error(
-            "bad_value", "--timeout: \"{}\" is not a duration from 1ms to 1m", options.timeout);
-    check.set_timeout(timeout->count());
-    check.set_frequency(60000);
-    return check;
-}
+    CheckStatus finish()
+    {
+        if (options_.output == "prom")
+            print(pushed_.series());
+        if (options_.output == "human" && many_runs_)
+            for (const auto& [check, figures] : statistics_)
+                print(figures.text(check->target()));
+        return worst_;
+    }
 
-checkers::Report run_now(const pb::Check& check, const checkers::Prepared& prepared)
-{
-    asio::io_context loop{1};
-    const auto executor = loop.get_executor();
-    const auto resolver = net::make_resolver(executor);
-    net::CurlMulti curl{executor};
-    net::TlsContexts tls;
-    net::IcmpSockets icmp{executor};
-    net::Services services{*resolver, curl, tls, icmp};
-    const config::CheckersConfig options;
-    checkers::Subject subject;
-    subject.target = check.target();
-    subject.timeout = std::chrono::milliseconds{check.timeout()};
-    std::optional<checkers::Report> report;
-    auto done = [&](const std::exception_ptr& failure, checkers::Report result) {
-        if (failure)
-            std::rethrow_exception(failure);
-        report = std::move(result);
-        loop.stop();  // shared sockets would keep it waiting for packets
-    };
-    asio::co_spawn(loop,
-        checkers::run_once(*prepared.kind, *prepared.checker, services, options, subject), done);
-    loop.run();
-    return std::move(*report);
-}
+private:
+    static void print(const std::string& text)
+    {
+        fmt::print("{}", text);
+        std::fflush(stdout);
+    }
 
-CheckStatus refuse(const Error& why)
-{
-    fmt::print(stderr, "sonde check: {}\n", why.message);
-    return CheckStatus::unknown;
-}
+    void people(const Outcome& outcome)
+    {
+        statistics_[&outcome.check].take(outcome);
+        if (many_runs_)
+            return print(render_row(outcome, style_));
+        if (pages_ && printed_)
+            print("\n");
+        printed_ = true;
+        print(render_human(outcome, style_, options_.verbose));
+    }
+
+    const CheckOptions& options_;
+    Style style_;
+    bool many_runs_;
+    bool pages_;
+    bool printed_ = false;
+    CheckStatus worst_ = CheckStatus::ok;
+    Pushed pushed_;
+    std::map<const pb::Check*, Statistics> statistics_;
+};
 
 }  // namespace
 
 CLI::App* add_check_verb(CLI::App& app, CheckOptions& options)
 {
-    auto* verb = app.add_subcommand("check", "Run one check now");
+    auto* verb = app.add_subcommand("check", "Run one check, or those of a file, now");
     verb->add_option("KIND", options.kind, "dns, http, ping or tcp")
-        ->required()
         ->check(CLI::IsMember({"dns", "http", "ping", "tcp"}));
-    verb->add_option("TARGET", options.target, "What to check, as in a check of the API")
-        ->required();
+    verb->add_option("TARGET", options.target, "What to check, as in a check of the API");
+    verb->add_option(
+        "-f,--file", options.file, "File with a check or a list of checks (JSON, YAML)");
+    verb->add_option("--only", options.only, "Of the file, the checks of this job alone");
     verb->add_option("--settings", options.settings,
         "Settings of the kind as JSON, or @FILE: '{\"validStatusCodes\": [200]}'");
     verb->add_option("--timeout", options.timeout, "Longest time to take")->capture_default_str();
     verb->add_flag("-4", options.only_v4, "Only IPv4");
     verb->add_flag("-6", options.only_v6, "Only IPv6");
-    verb->add_option("-o,--output", options.output, "human or json")
-        ->check(CLI::IsMember({"human", "json"}))
+    verb->add_option("--warn", options.warn, "A longer run is a warning: 300ms");
+    verb->add_option("--crit", options.crit, "A longer run is critical: 1s");
+    verb->add_option("--count", options.count, "Number of runs; 0: until interrupted")
         ->capture_default_str();
+    verb->add_option("--interval", options.interval, "From the start of a run to the next one's")
+        ->capture_default_str();
+    verb->add_flag("--basic", options.basic, "The basic set of series (with -o prom)");
+    verb->add_option(
+            "-o,--output", options.output, "human, json, jsonl, prom, logfmt, nagios or curl")
+        ->check(CLI::IsMember({"human", "json", "jsonl", "prom", "logfmt", "nagios", "curl"}))
+        ->capture_default_str();
+    verb->add_flag_callback(
+        "--json", [&options] { options.output = "json"; }, "The same as -o json");
+    verb->add_flag("-v,--verbose", options.verbose, "Every line of the run's log, too");
+    verb->add_flag(
+        "--no-color", options.no_colour, "No colour, as with NO_COLOR in the environment");
+    add_kind_flags(*verb, options);
+    verb->footer("Exit status: 0 ok, 1 warning, 2 critical, 3 unknown (we could not tell).\n"
+                 "Examples:\n"
+                 "  sonde check http https://example.org --expect-body 'Example' --warn 300ms\n"
+                 "  sonde check dns example.org --record MX --server 192.0.2.53\n"
+                 "  sonde check tcp mail.example.org:25 --expect '^220 '\n"
+                 "  sonde check ping 192.0.2.1 --count 10\n"
+                 "  sonde check -f checks.yaml -o jsonl");
     return verb;
 }
 
-CheckStatus run_check_verb(const CheckOptions& options)
+int run_check_verb(const CheckOptions& options)
 {
     std::signal(SIGPIPE, SIG_IGN);
-    const auto check = to_check(options);
-    if (!check)
-        return refuse(check.error());
-    if (const auto usable = checkers::validate(*check); !usable)
-        return refuse(usable.error());
-    const auto report = run_now(*check, checkers::make(*check));
-    const auto render = options.output == "json" ? render_json : render_human;
-    fmt::print("{}", render(options.kind, options.target, report));
-    return status_of(report);
+    CheckRequest request;
+    if (const auto problems = read_request(options, request); !problems.empty()) {
+        for (const std::string& problem : problems)
+            fmt::print(stderr, "sonde check: {}\n", problem);
+        return static_cast<int>(CheckStatus::unknown);
+    }
+    Printer printer{options, request};
+    const bool interrupted =
+        run_checks(request, options.count, [&](const Outcome& outcome) { printer.take(outcome); });
+    const CheckStatus worst = printer.finish();
+    return interrupted ? interrupted_status : static_cast<int>(worst);
 }
 
 }  // namespace sonde::cli

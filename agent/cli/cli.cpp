@@ -3,7 +3,9 @@
 #include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/cli/check_command.h"
+#include "agent/cli/completion.h"
 #include "checkers/registry.h"
+#include "config/judge_check.h"
 
 #include <CLI/CLI.hpp>
 #include <openssl/sha.h>
@@ -40,15 +42,47 @@ int hash_token()
     return success;
 }
 
+int print_completion(const CLI::App& app, const std::string& shell)
+{
+    const auto script = completion(app, shell);
+    if (script)
+        fmt::print("{}", *script);
+    else
+        fmt::print(stderr, "{}\n", script.error().message);
+    return script ? success : usage;
+}
+
+/// What may have been meant by a word that the verb does not know.
+void suggest(const CLI::App& app)
+{
+    const CLI::App* verb = &app;
+    for (auto below = verb->get_subcommands(); !below.empty(); below = verb->get_subcommands())
+        verb = below.front();
+    std::vector<std::string> known;
+    for (const CLI::Option* option : verb->get_options()) {
+        for (const std::string& name : option->get_lnames())
+            known.push_back("--" + name);
+        for (const std::string& name : option->get_snames())
+            known.push_back("-" + name);
+    }
+    for (const CLI::App* below : verb->get_subcommands(nullptr))
+        known.push_back(below->get_name());
+    for (const std::string& typed : app.remaining(true)) {
+        const std::string word = typed.substr(0, typed.find('='));
+        const std::vector<std::string_view> words{known.begin(), known.end()};
+        const auto meant = text::nearest(word, words);
+        if (!meant.empty()) {
+            fmt::print(stderr, "Did you mean {}?\n", meant);
+            return;
+        }
+    }
+}
+
 }  // namespace
 
 std::optional<config::AgentConfig> load(const std::string& file, const config::LoadOptions& options)
 {
-    auto loaded = config::load_agent_config(file, options);
-    for (const pb::Check& check : loaded.config.checks)
-        if (const auto usable = checkers::validate(check); !usable)
-            loaded.problems.push_back(fmt::format("{}: checks: job \"{}\", target \"{}\": {}", file,
-                check.job(), check.target(), usable.error().message));
+    auto loaded = config::load_agent_config(file, options, checkers::validate);
     for (const std::string& warning : loaded.warnings)
         fmt::print(stderr, "{} (warning)\n", warning);
     for (const std::string& problem : loaded.problems)
@@ -89,12 +123,18 @@ std::variant<RunCommand, int> parse(int argc, char** argv)
     auto* token_hash =
         token_verb->add_subcommand("hash", "Print the SHA-256 of the token on standard input");
     auto* version_verb = app.add_subcommand("version", "Print the version");
+    std::string shell;
+    auto* completion_verb = app.add_subcommand(
+        "completion", "Print a completion script: source <(sonde completion bash)");
+    completion_verb->add_option("SHELL", shell, "bash, zsh or fish")->required();
 
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& problem) {
         // CLI11's own statuses begin at 100; scripts expect 2, and 3 of a check (spec 06 §1.4).
         const bool is_error = app.exit(problem) != 0;
+        if (is_error)
+            suggest(app);
         return is_error ? (check_verb->parsed() ? static_cast<int>(CheckStatus::unknown) : usage)
                         : success;
     }
@@ -102,9 +142,11 @@ std::variant<RunCommand, int> parse(int argc, char** argv)
         print_version();
         return success;
     }
+    if (completion_verb->parsed())
+        return print_completion(app, shell);
     run.options.environment = config::process_environment();
     if (check_verb->parsed())
-        return static_cast<int>(run_check_verb(check));
+        return run_check_verb(check);
     if (config_check->parsed())
         return load(file, run.options) ? success : usage;
     if (token_hash->parsed())

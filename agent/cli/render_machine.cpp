@@ -96,14 +96,14 @@ Json certificate_of(const std::optional<checkers::CertificateSummary>& certifica
 
 }  // namespace
 
-std::string render_json(
-    std::string_view kind, std::string_view target, const checkers::Report& report)
+std::string render_json(const Outcome& outcome, bool one_line)
 {
+    const checkers::Report& report = outcome.report;
     Json out;
     out["schema_version"] = 1;
-    out["kind"] = kind;
-    out["target"] = text::repair_utf8(target);
-    out["verdict"] = name_of(status_of(report));
+    out["kind"] = outcome.kind.name;
+    out["target"] = text::repair_utf8(outcome.check.target());
+    out["verdict"] = name_of(outcome.status());
     out["success"] = report.verdict.passed();
     out["reason"] = reason_of(report.verdict);
     out["started_at"] = timestamp(report.started_at);
@@ -124,7 +124,7 @@ std::string render_json(
     out["series"] = series_of(report);
     out["log"] = log_of(report.log);
     out["certificate"] = certificate_of(report.certificate);
-    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return out.dump(one_line ? -1 : 2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace sonde::cli
