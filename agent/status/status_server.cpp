@@ -56,8 +56,11 @@ asio::awaitable<net::HttpReply> StatusServer::answer(const net::HttpRequest& req
 {
     const std::string_view target{request.target().data(), request.target().size()};
     const std::string_view path = target.substr(0, target.find('?'));
-    if (request.method() != verb::get && request.method() != verb::head)
-        co_return text_reply(http_status::method_not_allowed, "Method Not Allowed\n");
+    if (request.method() != verb::get && request.method() != verb::head) {
+        auto refusal = text_reply(http_status::method_not_allowed, "Method Not Allowed\n");
+        refusal.set("Allow", "GET, HEAD");  // RFC 9110 §15.5.6 wants it
+        co_return refusal;
+    }
     if (path == "/metrics")
         co_return metrics_reply(registry_);
     if (path == "/live")

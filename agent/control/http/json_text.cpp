@@ -7,10 +7,16 @@ namespace {
 
 using nlohmann::json;
 
-/// The member; null when it is absent or the body is no object: that is for others to say.
+constexpr int deepest = 64;  // arrays and objects open at once (spec 04 §1.5)
+
+/// The member; null when it is absent or the body is no object: that is for others to say. What is
+/// nested too deeply is left out: the library copies and prints by recursion.
 json find(std::string_view body, std::string_view name)
 {
-    const json value = json::parse(body, nullptr, false);
+    const auto shallow = [](int depth, json::parse_event_t, const json&) {
+        return depth < deepest;
+    };
+    const json value = json::parse(body, shallow, false);
     if (!value.is_object())
         return nullptr;
     const auto member = value.find(std::string{name});

@@ -192,16 +192,19 @@ Result<> fit_settings(const pb::Check& check)
     return fits;
 }
 
-/// The judgement of the code that will run the check. What it says about the target comes last.
+/// The judgement of the code that will run the check: all its problems in one message. Those of
+/// the target come last.
 Result<> fit_checker(const pb::Check& check, bool of_target)
 {
-    const auto usable = checkers::validate(check);
-    if (usable || (usable.error().reason == "bad_target") != of_target)
-        return {};
-    const std::string& message = usable.error().message;
-    if (check.settings().has_tcp() && usable.error().reason == "bad_regex")
-        return {};  // the API takes any bytes there: such a check fails and says why (spec 04 §2.9)
-    return error("invalid", "{}", message);
+    std::string all;
+    for (const Error& problem : checkers::validate(check)) {
+        if ((problem.reason == "bad_target") != of_target)
+            continue;
+        if (check.settings().has_tcp() && problem.reason == "bad_regex")
+            continue;  // any bytes are taken there: such a check fails, saying why (spec 04 §2.9)
+        all += (all.empty() ? "" : "; ") + problem.message;
+    }
+    return all.empty() ? Result<>{} : Error{"invalid", all};
 }
 
 }  // namespace

@@ -261,8 +261,10 @@ TEST_SUITE("agent/control/api")
         refused("/settings/ping/ipVersion", "V5", "settings.ping.ipVersion");
         refused("/frequency", "10000", "frequency:");
         refused("/frequency", 10000.5, "frequency:");
-        refused("/settings", {{"http", {{"proxyURL", "http://p.example.net"}}}},
-            "settings.http.proxyURL: not supported yet");
+        refused("/settings", {{"http", {{"oauth2Config", {{"clientId", "x"}}}}}},
+            "settings.http.oauth2Config: not supported");
+        refused("/settings", {{"http", {{"proxyURL", "socks5://p.example.net"}}}},
+            "settings.http.proxyURL: ");
         refused("/settings", {{"http", {{"failIfBodyMatchesRegexp", {"("}}}}},
             "settings.http.failIfBodyMatchesRegexp[0]");
         refused("/settings", {{"dns", json::object()}}, "settings.dns.server");
