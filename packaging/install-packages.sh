@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs Debian's packages that a purpose needs: packaging/install-packages.sh build|test|demo|lint…
+# Installs Debian's packages that a purpose needs: packaging/install-packages.sh build|test|demo|fuzz|lint…
 # Run as root or with sudo at hand; does nothing when all of them are there.
 set -euo pipefail
 
@@ -10,6 +10,8 @@ build=(g++ cmake ninja-build pkg-config ccache mold git ca-certificates
     libsoci-sqlite3-4.0 libsqlite3-dev libldns-dev libsodium-dev zlib1g-dev libbrotli-dev)
 test=(victoria-metrics nginx-light knot openssl iproute2 procps)
 demo=(victoria-metrics nginx-light knot openssl curl jq procps python3)
+fuzz=(clang-19 libclang-rt-19-dev)
+bench=(prometheus-blackbox-exporter nginx-light knot openssl util-linux)
 lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
 
 wanted=()

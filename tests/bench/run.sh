@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# What our checks cost, and how true their times are, beside Debian's blackbox_exporter:
+#   tests/bench/run.sh checks|truth [--no-install] [--keep DIR]
+#     checks        CPU per check, checks per second and memory, by kind (80 s)
+#     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity
+#     --no-install  the packages are there already
+#     --keep DIR    the configurations and logs stay in DIR
+# Needs root and two cores: servers run on core 0, the program under test on core 1, all of them before
+# whatever else runs here. Everything is on loopback; a mount namespace of its own puts a test CA into the
+# system's trust store.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$root/build/release
+install=yes
+dir=
+[ $# -gt 0 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2; }
+what=$1
+shift
+while [ $# -gt 0 ]; do
+    case $1 in
+    --no-install) install=no ;;
+    --keep) dir=$2; shift ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    esac
+    shift
+done
+case $what in checks | truth) ;; *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+
+if [ -z "${SONDE_BENCH_NAMESPACE:-}" ]; then
+    if [ $install = yes ]; then
+        "$root/packaging/install-packages.sh" build bench
+        cmake -S "$root" -B "$build" -G Ninja -C "$root/packaging/cmake/variants/release.cmake" >/dev/null
+        cmake --build "$build" --target bench
+    fi
+    exec env SONDE_BENCH_NAMESPACE=yes unshare --mount -- "$0" "$what" --no-install ${dir:+--keep "$dir"}
+fi
+
+# Other sessions of this machine get what we leave: the kernel shares cores out by session first.
+prefer() { # NICE
+    { echo "$1" >/proc/self/autogroup; } 2>/dev/null || true
+}
+prefer -20
+
+temporary=no
+[ -n "$dir" ] || { dir=$(mktemp -d /tmp/sonde-bench.XXXXXX); temporary=yes; }
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+pids=()
+stop() {
+    trap - EXIT INT TERM
+    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    prefer 0
+    [ $temporary = no ] || rm -rf "$dir"
+}
+trap stop EXIT
+trap 'stop; exit 130' INT TERM
+
+next_port=19700
+free_port() { # sets $1
+    while (exec 3<>"/dev/tcp/127.0.0.1/$next_port") 2>/dev/null; do next_port=$((next_port + 1)); done
+    printf -v "$1" %s "$next_port"
+    next_port=$((next_port + 1))
+}
+for name in web_port tls_port dns_port peer_port slow_port; do free_port $name; done
+echo "$peer_port" >"$dir/peer.port"
+echo "$slow_port" >"$dir/slow.port"
+start() { # NAME COMMAND...
+    local name=$1
+    shift
+    taskset -c 0 "$@" >"$dir/$name.log" 2>&1 &
+    pids+=($!)
+}
+
+# A test CA, trusted by both programs as one of the system's.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=Bench CA" \
+    -addext basicConstraints=critical,CA:TRUE -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=bench" \
+    -keyout "$dir/web.key" -out "$dir/web.csr" 2>/dev/null
+openssl x509 -req -in "$dir/web.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 2 \
+    -extfile <(echo "subjectAltName=IP:127.0.0.1,DNS:www.bench.test") -out "$dir/web.pem" 2>/dev/null
+cat /etc/ssl/certs/ca-certificates.crt "$dir/ca.pem" >"$dir/bundle.pem"
+mount --bind "$dir/bundle.pem" /etc/ssl/certs/ca-certificates.crt
+
+cat >"$dir/nginx.conf" <<CONF
+daemon off;
+worker_processes 1;
+pid $dir/nginx.pid;
+error_log $dir/nginx-error.log;
+events { worker_connections 8192; }
+http {
+    access_log off;
+    client_body_temp_path $dir/nginx-body;
+    proxy_temp_path $dir/nginx-proxy;
+    fastcgi_temp_path $dir/nginx-fastcgi;
+    uwsgi_temp_path $dir/nginx-uwsgi;
+    scgi_temp_path $dir/nginx-scgi;
+    server {
+        listen 127.0.0.1:$web_port backlog=4096;
+        location / { return 200 "$(head -c 1024 /dev/zero | tr '\0' x)"; }
+    }
+    server {
+        listen 127.0.0.1:$tls_port ssl backlog=4096;
+        ssl_certificate $dir/web.pem;
+        ssl_certificate_key $dir/web.key;
+        location / { return 200 "$(head -c 1024 /dev/zero | tr '\0' x)"; }
+    }
+}
+CONF
+start nginx nginx -c "$dir/nginx.conf" -p "$dir"
+mkdir -p "$dir/knot"
+cat >"$dir/bench.test.zone" <<ZONE
+\$TTL 300
+@ SOA ns hostmaster 1 3600 600 86400 300
+@ NS ns
+ns A 127.0.0.1
+www A 127.0.0.1
+ZONE
+cat >"$dir/knot.conf" <<CONF
+server:
+    rundir: "$dir/knot"
+    listen: 127.0.0.1@$dns_port
+    udp-workers: 1
+    tcp-workers: 1
+    background-workers: 1
+database:
+    storage: "$dir/knot"
+zone:
+  - domain: bench.test
+    storage: "$dir"
+    file: bench.test.zone
+CONF
+start knot knotd -c "$dir/knot.conf"
+
+delays=(1000 5000 20000 100000) # microseconds
+cat >"$dir/blackbox.yml" <<CONF
+modules:
+$(for delay in "${delays[@]}"; do
+    echo "  d$delay: {prober: dns, timeout: 3s, dns: {preferred_ip_protocol: ip4, transport_protocol: udp, query_name: d$delay.bench.test, query_type: A}}"
+done)
+  http: {prober: http, timeout: 3s, http: {preferred_ip_protocol: ip4}}
+  https: {prober: http, timeout: 3s, http: {preferred_ip_protocol: ip4}}
+  https_bundle: {prober: http, timeout: 3s, http: {preferred_ip_protocol: ip4, tls_config: {ca_file: $dir/bundle.pem}}}
+  tcp: {prober: tcp, timeout: 3s, tcp: {preferred_ip_protocol: ip4}}
+  tcp_tls: {prober: tcp, timeout: 3s, tcp: {preferred_ip_protocol: ip4, tls: true, tls_config: {ca_file: $dir/ca.pem}}}
+  dns: {prober: dns, timeout: 3s, dns: {preferred_ip_protocol: ip4, transport_protocol: udp, query_name: www.bench.test, query_type: A}}
+  ping: {prober: icmp, timeout: 3s, icmp: {preferred_ip_protocol: ip4}}
+CONF
+ca=$(base64 -w0 <"$dir/ca.pem")
+kind() { # NAME TARGET SETTINGS
+    echo "{\"target\": \"$2\", \"settings\": $3}" >"$dir/$1.json"
+    echo "/probe?module=$1&target=${4:-$2}" >"$dir/$1.path"
+}
+kind http "http://127.0.0.1:$web_port/" '{"http": {}}'
+kind https "https://127.0.0.1:$tls_port/" '{"http": {}}'
+kind https_bundle "https://127.0.0.1:$tls_port/" "{\"http\": {\"tlsConfig\": {\"caCert\": \"$(base64 -w0 <"$dir/bundle.pem")\"}}}"
+kind tcp "127.0.0.1:$web_port" '{"tcp": {}}'
+kind tcp_tls "127.0.0.1:$tls_port" "{\"tcp\": {\"tls\": true, \"tlsConfig\": {\"caCert\": \"$ca\"}}}"
+kind dns www.bench.test "{\"dns\": {\"server\": \"127.0.0.1\", \"port\": $dns_port, \"recordType\": \"A\", \"protocol\": \"UDP\"}}" "127.0.0.1:$dns_port"
+kind ping 127.0.0.1 '{"ping": {"packetCount": 1}}'
+
+# The load beside which times are judged, and what is measured: files that bench_truth reads.
+for name in tcp_tls http dns http tcp dns ping; do
+    cat "$dir/$name.json" >&3
+    cat "$dir/$name.path" >&4
+done 3>"$dir/mix.json" 4>"$dir/mix.paths"
+for delay in "${delays[@]}"; do
+    slow=127.0.0.1:$slow_port
+    printf 'http %s\ndns %s\n' "$delay" "$delay" >&3
+    echo "processing {\"target\": \"http://$slow/d$delay\", \"settings\": {\"http\": {}}}" >&4
+    echo "request {\"target\": \"d$delay.bench.test\", \"settings\": {\"dns\": {\"server\": \"127.0.0.1\", \"port\": $slow_port, \"recordType\": \"A\", \"protocol\": \"UDP\"}}}" >&4
+    printf '/probe?module=http&target=http://%s/d%s\n/probe?module=d%s&target=%s\n' "$slow" "$delay" "$delay" "$slow" >&5
+done 3>"$dir/truth.cells" 4>"$dir/truth.measure" 5>"$dir/truth.paths"
+
+printf '%s, %s, %s\n' "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(date -uIs)"
+printf 'ours: %s; peer: %s; %s roots\n' "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" \
+    "$(dpkg-query -W -f '${Package} ${Version}' prometheus-blackbox-exporter)" "$(grep -c BEGIN "$dir/bundle.pem")"
+"$build/tests/bench_$what" "$build/tests/bench_agent" "$dir"
