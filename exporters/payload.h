@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -19,12 +20,15 @@ struct Label {
     auto operator<=>(const Label&) const = default;
 };
 
-/// One time series with its one sample. Labels are sorted by name, `__name__` among them, no name
+/// A time series without its samples. Labels are sorted by name, `__name__` among them, no name
 /// twice (remote write 1.0).
-struct Series {
+struct Identity {
+    explicit Identity(std::vector<Label> its_labels);
+
     std::vector<Label> labels;
-    double value = 0;
+    std::string encoded;  ///< the labels as remote write has them: made once, sent every time
 };
+using Identities = std::vector<Identity>;
 
 struct LogLine {
     std::chrono::system_clock::time_point time;
@@ -41,8 +45,9 @@ struct LogStream {
 /// What one run, republication or end of a check publishes, already labelled.
 struct Payload {
     TenantKey tenant;
-    std::int64_t timestamp_ms = 0;  ///< of all samples
-    std::vector<Series> series;
+    std::int64_t timestamp_ms = 0;             ///< of all samples
+    std::shared_ptr<const Identities> series;  ///< shared from run to run; null: none
+    std::vector<double> values;                ///< one for each of the series, in their order
     std::optional<LogStream> logs;
 };
 

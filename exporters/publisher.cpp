@@ -75,7 +75,7 @@ Publisher::~Publisher() = default;
 void Publisher::publish(Payload payload)
 {
     State::Tenant& tenant = state_->tenant(payload.tenant);
-    if (!payload.series.empty())
+    if (!payload.values.empty())
         tenant.metrics.add(encode_series(payload));
     if (payload.logs)
         tenant.logs.add(encode_stream(*payload.logs));

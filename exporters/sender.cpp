@@ -216,8 +216,12 @@ void Sender::lose(std::size_t records, std::string_view why)
 
 void Sender::show_queue()
 {
-    parts_.metrics.queued.Add(labels()).Set(static_cast<double>(queue_.size()));
-    parts_.metrics.queued_bytes.Add(labels()).Set(static_cast<double>(queue_.bytes()));
+    if (queued_ == nullptr) {  // looking them up costs as much as encoding a run
+        queued_ = &parts_.metrics.queued.Add(labels());
+        queued_bytes_ = &parts_.metrics.queued_bytes.Add(labels());
+    }
+    queued_->Set(static_cast<double>(queue_.size()));
+    queued_bytes_->Set(static_cast<double>(queue_.bytes()));
 }
 
 prometheus::Labels Sender::labels() const

@@ -86,6 +86,8 @@ private:
     int failures_ = 0;           // in a row
     Backoff backoff_;
     asio::steady_timer wake_;
+    prometheus::Gauge* queued_ = nullptr;
+    prometheus::Gauge* queued_bytes_ = nullptr;
     bool closing_ = false;
     bool failed_at_close_ = false;
     std::size_t unlogged_ = 0;  // lost since the last line about it

@@ -2,6 +2,7 @@
 
 #include <snappy.h>
 
+#include <array>
 #include <bit>
 
 namespace sonde::exporters::wire {
@@ -32,9 +33,9 @@ void field_varint(std::string& out, unsigned field, std::uint64_t value)
 void field_double(std::string& out, unsigned field, double value)
 {
     tag(out, field, fixed64_type);
-    const auto bits = std::bit_cast<std::uint64_t>(value);
-    for (unsigned shift = 0; shift < 64; shift += 8)
-        out += static_cast<char>(bits >> shift & 0xffU);
+    static_assert(std::endian::native == std::endian::little);
+    const auto bits = std::bit_cast<std::array<char, sizeof value>>(value);
+    out.append(bits.data(), bits.size());
 }
 
 void field_bytes(std::string& out, unsigned field, std::string_view bytes)
@@ -42,6 +43,14 @@ void field_bytes(std::string& out, unsigned field, std::string_view bytes)
     tag(out, field, bytes_type);
     varint(out, bytes.size());
     out += bytes;
+}
+
+void field_bytes(std::string& out, unsigned field, std::string_view first, std::string_view second)
+{
+    tag(out, field, bytes_type);
+    varint(out, first.size() + second.size());
+    out += first;
+    out += second;
 }
 
 Block compress(std::string_view raw)

@@ -22,18 +22,19 @@ pb::Probe own_probe()
 }
 
 exporters::Payload payload_of(
-    const Outcome& outcome, const pb::Check& check, schedule::Derived& derived)
+    const Outcome& outcome, const pb::Check& check, schedule::CheckSeries& series)
 {
     static const pb::Probe probe = own_probe();
-    const exporters::Tenant tenant;
+    exporters::Tenant tenant;
+    tenant.max_metric_labels = 1000;  // there is no tenant that could mind
     const schedule::LabelSource source{check, probe, outcome.kind.name};
-    const std::string pointed_at = outcome.kind.pointed_at(check);
     const std::string id = schedule::new_execution_id();
     const auto due = std::chrono::duration_cast<std::chrono::milliseconds>(
         outcome.report.started_at.time_since_epoch());
-    const schedule::PublishContext context{source, pointed_at, tenant, {}, due.count(), id};
-    const auto info = schedule::check_info_labels(source, tenant.label_mode, 1000);
-    return schedule::to_payload(outcome.report, context, *info, derived);
+    const schedule::PublishContext context{
+        std::make_shared<const schedule::Labelling>(source, outcome.kind.pointed_at(check), tenant),
+        {}, due.count(), id};
+    return schedule::to_payload(outcome.report, context, series);
 }
 
 std::string escaped(std::string_view value)
@@ -52,16 +53,16 @@ std::string escaped(std::string_view value)
 std::string exposition(const exporters::Payload& payload)
 {
     std::string out;
-    for (const exporters::Series& series : payload.series) {
+    for (std::size_t i = 0; i < payload.values.size(); ++i) {
         std::string name;
         std::string labels;
-        for (const exporters::Label& label : series.labels)
+        for (const exporters::Label& label : (*payload.series)[i].labels)
             if (label.name == "__name__")
                 name = label.value;
             else
                 labels += fmt::format(
                     "{}{}=\"{}\"", labels.empty() ? "" : ",", label.name, escaped(label.value));
-        out += fmt::format("{}{{{}}} {}\n", name, labels, series.value);
+        out += fmt::format("{}{{{}}} {}\n", name, labels, payload.values[i]);
     }
     return out;
 }
@@ -70,7 +71,8 @@ std::string exposition(const exporters::Payload& payload)
 
 struct Pushed::State {
     struct OfCheck {
-        schedule::Derived derived;
+        explicit OfCheck(bool basic) : derived{basic} {}
+        schedule::CheckSeries derived;
         std::string series;
     };
     std::map<const pb::Check*, OfCheck> checks;
@@ -83,7 +85,8 @@ Pushed::~Pushed() = default;
 
 void Pushed::take(const Outcome& outcome)
 {
-    const auto [known, is_new] = state_->checks.try_emplace(&outcome.check);
+    const auto [known, is_new] =
+        state_->checks.try_emplace(&outcome.check, outcome.check.basicmetricsonly());
     if (is_new)
         state_->order.push_back(&outcome.check);
     const auto payload = payload_of(outcome, outcome.check, known->second.derived);
@@ -108,10 +111,8 @@ std::string Pushed::lines() const
 
 std::size_t Pushed::count(const Outcome& outcome, bool basic)
 {
-    pb::Check check = outcome.check;
-    check.set_basicmetricsonly(basic);
-    schedule::Derived derived;
-    return payload_of(outcome, check, derived).series.size();
+    schedule::CheckSeries series{basic};
+    return payload_of(outcome, outcome.check, series).values.size();
 }
 
 }  // namespace sonde::cli

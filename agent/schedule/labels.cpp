@@ -1,6 +1,6 @@
 #include "agent/schedule/labels.h"
 
-#include "agent/base/log.h"
+#include "agent/base/logfmt.h"
 #include "agent/base/text.h"
 
 #include <algorithm>
@@ -163,6 +163,28 @@ Labels log_labels(const LabelSource& source, pb::LabelMode mode)
             same->value = std::move(user.value);
     }
     return out;
+}
+
+Labelling::Labelling(
+    const LabelSource& source, std::string_view pointed_at, const exporters::Tenant& for_whom)
+    : mode{for_whom.label_mode}, max_metric_labels{for_whom.max_metric_labels},
+      max_log_labels{for_whom.max_log_labels}, execution{execution_labels(source, mode)},
+      info{check_info_labels(source, mode, max_metric_labels)}
+{
+    const Labels all = log_labels(source, mode);
+    logfmt::append(context, "target", text::repair_utf8(pointed_at));
+    for (const Label& each : all)
+        logfmt::append(context, each.name, each.value);
+    const auto room = static_cast<std::size_t>(std::max<std::int64_t>(max_log_labels, 1) - 1);
+    const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(room, all.size()));
+    stream.assign(all.begin(), kept);
+    overflow.assign(kept, all.end());
+}
+
+bool Labelling::holds_for(const exporters::Tenant& tenant) const
+{
+    return mode == tenant.label_mode && max_metric_labels == tenant.max_metric_labels &&
+           max_log_labels == tenant.max_log_labels;
 }
 
 Labels normalised(Labels labels)

@@ -3,6 +3,7 @@
 #include "agent/base/error.h"
 #include "config/schema.h"
 #include "exporters/payload.h"
+#include "exporters/tenant_source.h"
 
 #include <cstdint>
 #include <string>
@@ -32,6 +33,25 @@ Result<Labels> check_info_labels(
 
 /// Items 1 to 7 of a log stream's labels, in order (spec 03 §5.3).
 Labels log_labels(const LabelSource& source, pb::LabelMode mode);
+
+/// All labels of a check on its probe, as one tenant wants them: put together once, for many runs.
+struct Labelling {
+    /// @param pointed_at log key `target`.
+    Labelling(
+        const LabelSource& source, std::string_view pointed_at, const exporters::Tenant& for_whom);
+
+    /// Whether the tenant still wants them so.
+    bool holds_for(const exporters::Tenant& tenant) const;
+
+    pb::LabelMode mode;
+    std::int64_t max_metric_labels;
+    std::int64_t max_log_labels;
+    Labels execution;     ///< execution_labels()
+    Result<Labels> info;  ///< check_info_labels()
+    Labels stream;        ///< of the log stream, but for probe_success, which comes last
+    Labels overflow;      ///< what the stream has no room for: structured metadata (spec 03 §5.3)
+    std::string context;  ///< what every log line has, as logfmt (spec 03 §5.4)
+};
 
 /// Sorted by name, each name once: the first of equals. Values are cut to 2048 bytes (spec 03
 /// §2.7).

@@ -14,17 +14,6 @@ constexpr std::size_t longest_line = 64 * 1024;
 // Prometheus' stale marker, a signalling NaN: only ever copied, never calculated with.
 constexpr auto stale_bits = std::uint64_t{0x7ff0000000000002};
 
-exporters::Series series(std::string_view name, Labels own, const Labels& common, double value)
-{
-    Labels labels;
-    labels.reserve(1 + common.size() + own.size());
-    labels.push_back({"__name__", std::string{name}});
-    labels.insert(labels.end(), common.begin(), common.end());
-    labels.insert(
-        labels.end(), std::make_move_iterator(own.begin()), std::make_move_iterator(own.end()));
-    return {normalised(std::move(labels)), value};
-}
-
 std::string_view level_text(const checkers::LogEntry& entry)
 {
     static constexpr std::string_view lower[] = {"debug", "info", "warn", "error"};
@@ -55,25 +44,17 @@ std::string line_of(const checkers::LogEntry& entry, std::string_view context)
     return line;
 }
 
-exporters::LogStream to_stream(
-    std::vector<checkers::LogEntry> entries, const PublishContext& context, bool passed)
+exporters::LogStream to_stream(const std::vector<checkers::LogEntry>& entries,
+    const Labelling& labels, const std::string& execution_id, bool passed)
 {
     exporters::LogStream stream;
-    const Labels all = log_labels(context.source, context.tenant.label_mode);
-    std::string of_check;
-    logfmt::append(of_check, "target", text::repair_utf8(context.pointed_at));
-    for (const Label& label : all)
-        logfmt::append(of_check, label.name, label.value);
+    stream.lines.reserve(entries.size());
     for (const checkers::LogEntry& entry : entries)
-        stream.lines.push_back({entry.time, log_line(entry, of_check)});
-
-    const auto room =
-        static_cast<std::size_t>(std::max<std::int64_t>(context.tenant.max_log_labels, 1) - 1);
-    const auto kept = all.begin() + static_cast<std::ptrdiff_t>(std::min(room, all.size()));
-    stream.labels.assign(all.begin(), kept);
+        stream.lines.push_back({entry.time, log_line(entry, labels.context)});
+    stream.labels = labels.stream;
     stream.labels.push_back({"probe_success", passed ? "1" : "0"});
-    stream.structured_metadata.assign(kept, all.end());
-    stream.structured_metadata.push_back({"execution_id", context.execution_id});
+    stream.structured_metadata = labels.overflow;
+    stream.structured_metadata.push_back({"execution_id", execution_id});
     return stream;
 }
 
@@ -99,41 +80,27 @@ std::string log_line(const checkers::LogEntry& entry, std::string_view context)
     return line;
 }
 
-exporters::Payload to_payload(const checkers::Report& report, const PublishContext& context,
-    const Labels& info, Derived& derived)
+exporters::Payload to_payload(
+    const checkers::Report& report, const PublishContext& context, CheckSeries& series)
 {
     const bool passed = report.verdict.passed();
-    const Labels common = execution_labels(context.source, context.tenant.label_mode);
-    auto gauges = gather(report.observed, passed, report.duration_seconds);
-    auto across_runs = derived.observe(gauges, context.source.check.basicmetricsonly());
-
     exporters::Payload payload;
-    payload.tenant = context.tenant_key;
+    payload.tenant = context.tenant;
     payload.timestamp_ms = context.due_ms;
-    payload.series.reserve(gauges.size() + across_runs.size() + 1);
-    for (Sample& gauge : gauges)
-        payload.series.push_back(series(gauge.name, std::move(gauge.own), common, gauge.value));
-    payload.series.push_back(series("sm_check_info", {}, info, 1));  // after every probe_…: by name
-    for (Sample& sample : across_runs)
-        payload.series.push_back(series(sample.name, std::move(sample.own), common, sample.value));
-    payload.logs = to_stream(report.log, context, passed);
+    series.take(report.observed, passed, report.duration_seconds, context.labels, payload);
+    payload.logs = to_stream(report.log, *context.labels, context.execution_id, passed);
     return payload;
 }
 
 exporters::Payload republished(const exporters::Payload& last, std::int64_t timestamp_ms)
 {
-    exporters::Payload again;
-    again.tenant = last.tenant;
-    again.timestamp_ms = timestamp_ms;
-    again.series = last.series;
-    return again;
+    return {last.tenant, timestamp_ms, last.series, last.values, std::nullopt};
 }
 
 exporters::Payload ended(const exporters::Payload& last, std::int64_t timestamp_ms)
 {
     exporters::Payload end = republished(last, timestamp_ms);
-    for (exporters::Series& each : end.series)
-        each.value = std::bit_cast<double>(stale_bits);
+    end.values.assign(end.values.size(), std::bit_cast<double>(stale_bits));
     return end;
 }
 

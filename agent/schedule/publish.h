@@ -1,13 +1,13 @@
 #pragma once
 
 #include "agent/base/error.h"
-#include "agent/schedule/derived.h"
+#include "agent/schedule/check_series.h"
 #include "agent/schedule/labels.h"
 #include "checkers/run_once.h"
 #include "exporters/payload.h"
-#include "exporters/tenant_source.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -15,18 +15,16 @@ namespace sonde::schedule {
 
 /// What a report is published as.
 struct PublishContext {
-    LabelSource source;
-    std::string_view pointed_at;  ///< log key `target`
-    const exporters::Tenant& tenant;
-    exporters::TenantKey tenant_key;
+    std::shared_ptr<const Labelling> labels;  ///< with usable labels of sm_check_info
+    exporters::TenantKey tenant;
     std::int64_t due_ms;  ///< when the run was due: the time of all its samples
     const std::string& execution_id;
 };
 
 /// A report as series and log stream of its tenant (spec 03 §0 steps 5 to 7); takes the run into
-/// `derived`. @param info labels of sm_check_info, as check_info_labels() gave them.
-exporters::Payload to_payload(const checkers::Report& report, const PublishContext& context,
-    const Labels& info, Derived& derived);
+/// `series`.
+exporters::Payload to_payload(
+    const checkers::Report& report, const PublishContext& context, CheckSeries& series);
 
 /// The series of `last` once more at another time, without logs (spec 03 §4.6).
 exporters::Payload republished(const exporters::Payload& last, std::int64_t timestamp_ms);

@@ -120,10 +120,9 @@ void Schedule::put(Origin origin, const pb::Check& check, std::shared_ptr<const 
         return;
     const CheckKey key{origin, check.id()};
     remove(key);
-    auto job = std::make_shared<Job>();
+    auto job = std::make_shared<Job>(check);
     job->number = s.next_number++;
     job->origin = origin;
-    job->check = check;
     job->probe = std::move(probe);
     job->prepared = checkers::make(check);
     job->kind = checkers::settings_name(check.settings());
@@ -249,16 +248,19 @@ asio::awaitable<void> Schedule::State::run(JobPtr job, Time due)
 asio::awaitable<void> Schedule::State::run_and_publish(Job& job, Time due)
 {
     metrics.lateness.Observe(std::chrono::duration<double>(Clock::now() - due).count());
-    metrics.operations.Add(labels_of(job)).Increment();
+    if (job.operations == nullptr)
+        job.operations = &metrics.operations.Add(labels_of(job));
+    job.operations->Increment();
     job.last_due = due;
     const auto tenant = co_await tenants.tenant(job.tenant);
     if (!tenant)
         co_return collector_error(job, tenant.error());
-    const LabelSource source{job.check, *job.probe, job.kind};
-    const auto info =
-        check_info_labels(source, (*tenant)->label_mode, (*tenant)->max_metric_labels);
-    if (!info)
-        co_return collector_error(job, info.error());
+    if (!job.labels || !job.labels->holds_for(**tenant)) {
+        const LabelSource source{job.check, *job.probe, job.kind};
+        job.labels = std::make_shared<const Labelling>(source, job.pointed_at, **tenant);
+    }
+    if (!job.labels->info)
+        co_return collector_error(job, job.labels->info.error());
 
     const std::int64_t due_ms = wall.ms(due);
     checkers::Subject subject;
@@ -276,16 +278,14 @@ asio::awaitable<void> Schedule::State::run_and_publish(Job& job, Time due)
         metrics.errors.Add(labels).Increment();
     }
     const std::string execution_id = new_execution_id();
-    const PublishContext context{
-        source, job.pointed_at, **tenant, job.tenant, due_ms, execution_id};
-    publish(job, to_payload(report, context, *info, job.derived));
+    const PublishContext context{job.labels, job.tenant, due_ms, execution_id};
+    publish(job, to_payload(report, context, job.series));
 }
 
 void Schedule::State::publish(Job& job, exporters::Payload payload)
 {
     job.last_published_ms = std::max(job.last_published_ms, payload.timestamp_ms);
-    job.last = payload;
-    job.last->logs.reset();
+    job.last = republished(payload, payload.timestamp_ms);
     publisher.publish(std::move(payload));
 }
 

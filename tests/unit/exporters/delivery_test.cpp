@@ -60,7 +60,9 @@ TEST_SUITE("exporters")
     {
         Payload payload;
         payload.timestamp_ms = 1234;
-        payload.series.push_back({{{"__name__", "up"}}, 1});
+        payload.series =
+            std::make_shared<const Identities>(Identities{Identity{{{"__name__", "up"}}}});
+        payload.values = {1};
         const std::string raw = encode_series(payload);
         const std::string body = join({{wire::compress(raw), {}}, {wire::compress(raw), {}}});
         std::string back;
@@ -71,7 +73,8 @@ TEST_SUITE("exporters")
     TEST_CASE("the bits of a stale marker arrive as they are")
     {
         Payload payload;
-        payload.series.push_back({{}, std::bit_cast<double>(std::uint64_t{0x7ff0000000000002})});
+        payload.series = std::make_shared<const Identities>(Identities{Identity{{}}});
+        payload.values = {std::bit_cast<double>(std::uint64_t{0x7ff0000000000002})};
         const std::string marker{"\x02\x00\x00\x00\x00\x00\xf0\x7f", 8};
         CHECK(encode_series(payload).find(marker) != std::string::npos);
     }

@@ -69,7 +69,9 @@ struct Fixture : exporters::TenantSource {
         exporters::Payload payload;
         payload.tenant = {exporters::Origin::file, 1};
         payload.timestamp_ms = timestamp_ms;
-        payload.series.push_back({{{"__name__", "up"}}, 1});
+        payload.series = std::make_shared<const exporters::Identities>(
+            exporters::Identities{exporters::Identity{{{"__name__", "up"}}}});
+        payload.values = {1};
         publisher->publish(std::move(payload));
     }
 

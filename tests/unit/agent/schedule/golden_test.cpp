@@ -36,16 +36,15 @@ std::string value_text(double value)
 }
 
 /// Series as the golden files write them: own labels only, the buckets of a histogram in one line.
-std::vector<std::string> series_text(
-    const std::vector<exporters::Series>& all, const Labels& execution)
+std::vector<std::string> series_text(const exporters::Payload& payload, const Labels& execution)
 {
     std::vector<std::string> out;
     std::string histogram;
-    for (const auto& series : all) {
+    for (std::size_t i = 0; i < payload.values.size(); ++i) {
         std::string name;
         std::string bound;
         Labels own;
-        for (const auto& label : series.labels) {
+        for (const auto& label : (*payload.series)[i].labels) {
             if (label.name == "__name__")
                 name = label.value;
             else if (label.name == "le")
@@ -57,7 +56,7 @@ std::vector<std::string> series_text(
             own.clear();
         const std::string key = name + labels_text(own);
         if (bound.empty())
-            out.push_back(key + " " + value_text(series.value));
+            out.push_back(key + " " + value_text(payload.values[i]));
         else if (histogram == key)
             out.back() += " " + bound;
         else
@@ -187,19 +186,18 @@ struct GoldenFixture : tests::RunFixture {
         if (golden.facts.at("mode") == "dual_write")
             tenant.label_mode = pb::LABEL_MODE_DUAL_WRITE;
         const schedule::LabelSource source{check, probe, prepared.kind->name};
-        const std::string pointed_at = prepared.kind->pointed_at(check);
         const std::string id = schedule::new_execution_id();
-        const schedule::PublishContext context{source, pointed_at, tenant, {}, 0, id};
-        const auto info = schedule::check_info_labels(source, tenant.label_mode, 40);
-        REQUIRE(info.has_value());
-        schedule::Derived derived;
-        const auto payload = schedule::to_payload(report, context, *info, derived);
+        const auto labels = std::make_shared<const schedule::Labelling>(
+            source, prepared.kind->pointed_at(check), tenant);
+        REQUIRE(labels->info.has_value());
+        schedule::CheckSeries series{check.basicmetricsonly()};
+        const auto payload = schedule::to_payload(report, {labels, {}, 0, id}, series);
 
-        const Labels execution = schedule::execution_labels(source, tenant.label_mode);
+        const Labels& execution = labels->execution;
         CHECK(labels_text(execution) == golden.facts.at("execution"));
-        CHECK(labels_text(schedule::normalised(*info)) == golden.facts.at("info"));
-        CHECK(std::to_string(payload.series.size()) == golden.facts.at("series"));
-        check_lines(golden.series, series_text(payload.series, execution));
+        CHECK(labels_text(*labels->info) == golden.facts.at("info"));
+        CHECK(std::to_string(payload.values.size()) == golden.facts.at("series"));
+        check_lines(golden.series, series_text(payload, execution));
         CHECK(labels_text(payload.logs->labels) == golden.facts.at("stream"));
         CHECK(payload.logs->structured_metadata == Labels{{"execution_id", id}});
         std::vector<std::string> lines;
