@@ -172,11 +172,17 @@ Result<Store> store_of(std::string_view anchors_pem)
     return store;
 }
 
-/// The system's trust store: loading it takes long, so it is kept until the file changes.
+/// The system's trust store: loading it takes long, so it is kept until the file changes, which is
+/// looked for once a second.
 Store system_store()
 {
     static Store kept;
     static std::filesystem::file_time_type kept_since;
+    static std::chrono::steady_clock::time_point looked{};
+    const auto now = std::chrono::steady_clock::now();
+    if (kept && now - looked < std::chrono::seconds{1})
+        return kept;
+    looked = now;
     std::error_code missing;
     const auto changed = std::filesystem::last_write_time(system_anchors, missing);
     if (!kept || (!missing && changed != kept_since)) {

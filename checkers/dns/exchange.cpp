@@ -15,14 +15,17 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <array>
 #include <optional>
+#include <type_traits>
 
 namespace sonde::checkers::dns {
 namespace {
 
 using boost::system::error_code;
 
-constexpr std::size_t largest_datagram = 65535;
+// One buffer for all runs: it is read in one go, without a wait in between. Loop thread only.
+constinit std::array<char, 65535> received{};
 constexpr int most_discards_logged = 20;
 
 /// What failed, in the words of its code. @throws operation_aborted.
@@ -78,7 +81,10 @@ asio::awaitable<std::optional<Exchanged>> connect(Run& run, Socket& socket, cons
             out.verdict.cause = "local_source_address";
         co_return out;
     }
-    co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, error));
+    if constexpr (std::is_same_v<Socket, asio::ip::udp::socket>)
+        socket.connect(to, error);  // sends nothing, waits for nothing
+    else
+        co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, error));
     if (error)
         co_return failed("connect", asked, error);
     co_return std::nullopt;
@@ -93,17 +99,24 @@ asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
     const PhaseTimer timer{run, metrics::duration_seconds, "request"};
     error_code error;
     const std::string query = build_query(asked.id, asked.name, asked.type);
-    co_await socket.async_send(
-        asio::buffer(query), asio::redirect_error(asio::use_awaitable, error));
-    std::string datagram(largest_datagram, '\0');
+    socket.non_blocking(true, error);
+    if (!error)
+        socket.send(asio::buffer(query), 0, error);
     std::string discarded;
     int discards = 0;
     while (!error) {
-        const std::size_t size = co_await socket.async_receive(
-            asio::buffer(datagram), asio::redirect_error(asio::use_awaitable, error));
+        co_await socket.async_wait(
+            asio::ip::udp::socket::wait_read, asio::redirect_error(asio::use_awaitable, error));
         if (error)
             break;
-        const std::string_view bytes = std::string_view{datagram}.substr(0, size);
+        const std::size_t size = socket.receive(asio::buffer(received), 0, error);
+        if (error == asio::error::would_block) {
+            error.clear();
+            continue;
+        }
+        if (error)
+            break;
+        const std::string_view bytes{received.data(), size};
         Reading reading = read_response(bytes, asked.id, asked.name, asked.type);
         if (reading.fit == Fit::response) {
             Exchanged out;
