@@ -48,6 +48,7 @@ void read_checkers(Section section, CheckersConfig& config)
 {
     section.read_bytes("http_body_bytes", config.http_body_bytes);
     section.read("tcp_phases", config.tcp_phases);
+    section.read("dns_retries", config.dns_retries);
 }
 
 void read_publisher(Section section, PublisherConfig& config)

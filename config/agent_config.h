@@ -78,6 +78,7 @@ struct ScheduleConfig {
 struct CheckersConfig {
     std::size_t http_body_bytes = 64 << 20;  ///< largest decoded body that patterns see
     bool tcp_phases = false;                 ///< publish probe_tcp_duration_seconds{phase}
+    bool dns_retries = false;                ///< another query after a time-out (spec 02 §3.3)
 };
 
 struct PublisherConfig {

@@ -10,7 +10,6 @@ constexpr auto keys = std::to_array<Unsupported>({
     {"api.state_file", "off"},
     {"api.telemetry_every"},
     {"checkers.blocked_nets"},
-    {"checkers.dns_retries", "false"},
     {"egress.targets"},
     {"egress.quorum"},
     {"egress.timeout"},

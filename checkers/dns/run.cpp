@@ -1,4 +1,5 @@
 #include "agent/base/host_port.h"
+#include "agent/net/deadline.h"
 #include "checkers/dial.h"
 #include "checkers/dns/dns.h"
 #include "checkers/dns/exchange.h"
@@ -10,6 +11,11 @@
 
 namespace sonde::checkers::dns {
 namespace {
+
+// The agent's switch dns_retries (spec 02 §3.3).
+constexpr int most_retries = 3;
+constexpr int share_percent = 33;  // of the time, for each attempt but the last
+constexpr std::chrono::seconds least_for_retries{15};
 
 constexpr std::string_view phases[] = {"resolve", "connect", "request"};
 // How the reference agent's log shows a list; its viewers look for the key, not the value.
@@ -147,6 +153,9 @@ public:
 
 private:
     asio::awaitable<Verdict> ask(Run& run, const asio::ip::address& server) const;
+    asio::awaitable<Exchanged> attempts(Run& run, Exchange asked, int& retry) const;
+    void log_query(Run& run, const asio::ip::address& server, int retry) const;
+    std::string asked_name() const;
     Verdict judge(Run& run, const Message& message) const;
 
     Settings settings_;
@@ -174,29 +183,21 @@ asio::awaitable<Verdict> DnsChecker::run(Run& run) const
 
 asio::awaitable<Verdict> DnsChecker::ask(Run& run, const asio::ip::address& server) const
 {
-    const auto reverse = settings_.type == 12 ? reverse_name(settings_.name) : std::nullopt;
-    const auto name = encode_name(reverse.value_or(settings_.name));
-    CheckLog::Fields query;
-    query.emplace_back("target", HostPort{server.to_string(), settings_.port}.text());
-    query.emplace_back("dial_protocol",
-        fmt::format("{}{}", settings_.tcp ? "tcp" : "udp", server.is_v4() ? 4 : 6));
-    query.emplace_back("query", reverse.value_or(settings_.name));
-    query.emplace_back("type", settings_.type);
-    query.emplace_back("class", 1);
-    query.emplace_back("retry", 0);
-    run.log.info("Making DNS query", std::move(query));
-    if (!name)
+    const auto name = encode_name(asked_name());
+    if (!name) {
+        log_query(run, server, 0);
         co_return fail(run, "Error while sending a DNS query", err(name.error().message),
             Verdict::fail("dns_query", name.error().message));
+    }
     Exchange asked;
     asked.server = server;
     asked.port = settings_.port;
     asked.source = settings_.source;
     asked.tcp = settings_.tcp;
-    asked.id = random_id();
     asked.name = *name;
     asked.type = settings_.type;
-    Exchanged exchanged = co_await exchange(run, std::move(asked));
+    int retry = 0;
+    Exchanged exchanged = co_await attempts(run, std::move(asked), retry);
     if (!exchanged.verdict.passed()) {
         CheckLog::Fields fields = err(exchanged.verdict.message);
         co_return fail(run, "Error while sending a DNS query", std::move(fields),
@@ -204,9 +205,47 @@ asio::awaitable<Verdict> DnsChecker::ask(Run& run, const asio::ip::address& serv
     }
     CheckLog::Fields got;
     got.emplace_back("response", to_text(exchanged.message));
-    got.emplace_back("retry", 0);
+    got.emplace_back("retry", retry);
     run.log.info("Got response", std::move(got));
     co_return judge(run, exchanged.message);
+}
+
+/// One query; with the agent's switch up to four, each after a time-out of the one before
+/// (spec 02 §3.3).
+asio::awaitable<Exchanged> DnsChecker::attempts(Run& run, Exchange asked, int& retry) const
+{
+    const auto left = run.deadline - net::Clock::now();
+    const bool several = run.options.dns_retries && run.subject.timeout >= least_for_retries;
+    for (; several && retry < most_retries; ++retry) {
+        log_query(run, asked.server, retry);
+        asked.id = random_id();
+        const auto until = net::Clock::now() + left * share_percent / 100;
+        auto answered = co_await net::until(until, exchange(run, asked));
+        if (answered)
+            co_return std::move(*answered);
+    }
+    log_query(run, asked.server, retry);
+    asked.id = random_id();
+    co_return co_await exchange(run, std::move(asked));
+}
+
+std::string DnsChecker::asked_name() const
+{
+    const auto reverse = settings_.type == 12 ? reverse_name(settings_.name) : std::nullopt;
+    return reverse.value_or(settings_.name);
+}
+
+void DnsChecker::log_query(Run& run, const asio::ip::address& server, int retry) const
+{
+    CheckLog::Fields query;
+    query.emplace_back("target", HostPort{server.to_string(), settings_.port}.text());
+    query.emplace_back("dial_protocol",
+        fmt::format("{}{}", settings_.tcp ? "tcp" : "udp", server.is_v4() ? 4 : 6));
+    query.emplace_back("query", asked_name());
+    query.emplace_back("type", settings_.type);
+    query.emplace_back("class", 1);
+    query.emplace_back("retry", retry);
+    run.log.info("Making DNS query", std::move(query));
 }
 
 Verdict DnsChecker::judge(Run& run, const Message& message) const

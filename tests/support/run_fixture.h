@@ -16,6 +16,7 @@ struct RunFixture : NetFixture {
     config::CheckersConfig options;
     std::int64_t probe_id = 7;
     checkers::SecretSource* secrets = nullptr;
+    std::chrono::seconds patience{5};  ///< with a run that hangs
 
     /// Names are resolved by these files from now on.
     void resolve_with(const net::ResolverFiles& files)
@@ -46,7 +47,8 @@ struct RunFixture : NetFixture {
         subject.secrets = secrets;
         net::Services& services = other_net ? *other_net : net;
         return await(loop,
-            checkers::run_once(*prepared.kind, *prepared.checker, services, options, subject));
+            checkers::run_once(*prepared.kind, *prepared.checker, services, options, subject),
+            patience);
     }
 };
 

@@ -32,4 +32,23 @@ TEST_SUITE("checkers/dns")
         CHECK(checkers::dns::reverse_name("192.0.2.7") == "7.2.0.192.in-addr.arpa.");
         CHECK(checkers::dns::reverse_name("www") == std::nullopt);
     }
+
+    TEST_CASE_FIXTURE(tests::DnsFixture, "D35: with dns_retries a time-out leads to another query")
+    {
+        options.dns_retries = true;
+        patience = std::chrono::seconds{20};
+        int asked = 0;
+        serve([&asked](std::string_view query) {
+            return ++asked < 3 ? std::vector<std::string>{}
+                               : std::vector{tests::dns_response(query, {.answer = {{}}})};
+        });
+        const auto report = ask("UDP", "", std::chrono::seconds{15});
+        CHECK(report.verdict.code == "");
+        CHECK(asked == 3);
+        CHECK(tests::field_of(report, "retry") == "2");
+        CHECK(server->received()[0].substr(0, 2) != server->received()[1].substr(0, 2));  // ids
+        // Each attempt has a third of the time: the series tell of the last one alone.
+        CHECK(
+            value_of(report, "probe_dns_duration_seconds", {"request"}) < report.wall_seconds / 2);
+    }
 }
