@@ -2,11 +2,14 @@
 
 #include "agent/base/text.h"
 
+#include <yaml-cpp/eventhandler.h>
+
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace sonde::config {
 namespace {
@@ -33,6 +36,52 @@ std::size_t line_of_bad_byte(std::string_view bytes)
     }
     return line;
 }
+
+/// The lines in which the documents of a text begin.
+class Documents : public YAML::EventHandler {
+public:
+    /// Reads no more of them than needed: of text such as ", a" yaml-cpp makes empty documents
+    /// without end.
+    Documents(const std::string& text, std::size_t most)
+    {
+        std::istringstream stream{text};
+        YAML::Parser parser{stream};
+        while (lines_.size() < most && parser.HandleNextDocument(*this))
+            continue;
+    }
+
+    const std::vector<int>& lines() const { return lines_; }
+
+private:
+    using Mark = YAML::Mark;
+    using Anchor = YAML::anchor_t;
+    using Style = YAML::EmitterStyle::value;
+
+    void OnDocumentStart(const Mark&) override { first_ = true; }
+    void OnDocumentEnd() override {}
+    void OnNull(const Mark& mark, Anchor) override { begin(mark); }
+    void OnAlias(const Mark& mark, Anchor) override { begin(mark); }
+    void OnScalar(const Mark& mark, const std::string&, Anchor, const std::string&) override
+    {
+        begin(mark);
+    }
+    void OnSequenceStart(const Mark& mark, const std::string&, Anchor, Style) override
+    {
+        begin(mark);
+    }
+    void OnSequenceEnd() override {}
+    void OnMapStart(const Mark& mark, const std::string&, Anchor, Style) override { begin(mark); }
+    void OnMapEnd() override {}
+
+    void begin(const Mark& mark)
+    {
+        if (std::exchange(first_, false))
+            lines_.push_back(mark.line + 1);
+    }
+
+    std::vector<int> lines_;
+    bool first_ = false;
+};
 
 }  // namespace
 
@@ -118,12 +167,13 @@ std::optional<YAML::Node> Reading::load()
         return std::nullopt;
     }
     try {
-        auto documents = YAML::LoadAll(*text);
-        if (documents.size() > 1) {
-            problem(documents[1], "", "is a second document: a file holds one");
+        const Documents documents{*text, 2};
+        if (documents.lines().size() > 1) {
+            problems.push_back(fmt::format(
+                "{}:{}: is a second document: a file holds one", file, documents.lines()[1]));
             return std::nullopt;
         }
-        return documents.empty() ? YAML::Node{} : documents.front();
+        return YAML::Load(*text);
     } catch (const YAML::Exception& broken) {
         problems.push_back(
             fmt::format("{}:{}: is no YAML: {}", file, broken.mark.line + 1, broken.msg));

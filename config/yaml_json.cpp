@@ -42,6 +42,14 @@ json plain_scalar(const std::string& text, bool as_text)
     return number.is_number() ? number : json(text);
 }
 
+/// What can be the name of a member. The text may be UTF-8 and a key not: yaml-cpp makes one byte
+/// of "\N".
+bool is_word(const YAML::Node& key)
+{
+    return key.IsScalar() && text::is_utf8(key.Scalar()) &&
+           key.Scalar().find('\0') == std::string::npos;
+}
+
 class Conversion {
 public:
     explicit Conversion(Reading& reading) : reading_{reading} {}
@@ -92,7 +100,7 @@ private:
     {
         json object = json::object();
         for (const auto& entry : node) {
-            if (!entry.first.IsScalar() || entry.first.Scalar().find('\0') != std::string::npos) {
+            if (!is_word(entry.first)) {
                 reading_.problem(entry.first, path, "a key must be a single word");
                 continue;
             }

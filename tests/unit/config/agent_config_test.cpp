@@ -139,6 +139,7 @@ status: {listen: ":0", sticky_ready: true}
         CHECK(problem("a: [1\nb: 2\n").starts_with("sonde.yaml:2: is no YAML: "));
         CHECK(problem("checks: []\n---\nchecks: []\n") ==
               "sonde.yaml:3: is a second document: a file holds one");
+        CHECK(problem(", a\n") == "sonde.yaml:1: is a second document: a file holds one");
         CHECK(problem("checks: []\nx: \xFF\n") == "sonde.yaml:2: is not UTF-8");
         CHECK(load_agent_config(folder.path("absent"), options).problems.front() ==
               folder.path("absent") + ": No such file or directory");

@@ -49,4 +49,12 @@ TEST_SUITE("config")
         CHECK(problems_of("\"job\\0\": a\n") ==
               std::vector<std::string>{"checks.yaml:1: a key must be a single word"});
     }
+
+    TEST_CASE("what the YAML library makes broken UTF-8 of is refused where it stands")
+    {
+        CHECK(problems_of("target: \"\\N\"\n") ==
+              std::vector<std::string>{"checks.yaml:1: target: not valid UTF-8"});
+        CHECK(problems_of("job: {\"\\N\": a}\n") ==
+              std::vector<std::string>{"checks.yaml:1: job: a key must be a single word"});
+    }
 }
