@@ -3,6 +3,7 @@
 #include "agent/cli/check_flags.h"
 #include "agent/cli/check_runs.h"
 #include "agent/cli/render.h"
+#include "checkers/registry.h"
 
 #include <CLI/CLI.hpp>
 
@@ -83,8 +84,11 @@ private:
 CLI::App* add_check_verb(CLI::App& app, CheckOptions& options)
 {
     auto* verb = app.add_subcommand("check", "Run one check, or those of a file, now");
-    verb->add_option("KIND", options.kind, "dns, http, ping or tcp")
-        ->check(CLI::IsMember({"dns", "http", "ping", "tcp"}));
+    std::vector<std::string> kinds;
+    for (const checkers::Kind* kind : checkers::all_kinds())
+        kinds.emplace_back(kind->name);
+    verb->add_option("KIND", options.kind, fmt::format("{}", fmt::join(kinds, ", ")))
+        ->check(CLI::IsMember(kinds));
     verb->add_option("TARGET", options.target, "What to check, as in a check of the API");
     verb->add_option(
         "-f,--file", options.file, "File with a check or a list of checks (JSON, YAML)");

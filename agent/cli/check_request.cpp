@@ -6,6 +6,8 @@
 #include "config/judge_check.h"
 #include "config/values.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 #include <nlohmann/json.hpp>
 
 #include <fstream>
@@ -30,20 +32,18 @@ void read_duration(std::string_view flag, const std::string& text, std::chrono::
             least == 1ms ? "1ms" : "0s", most == 1min ? "1m" : "24h"));
 }
 
-/// -4 and -6 are the setting `ipVersion`, which all four kinds have.
+/// -4 and -6 are the setting `ipVersion` of whatever kind.
 void choose_family(const CheckOptions& options, pb::CheckSettings& settings)
 {
     if (!options.only_v4 && !options.only_v6)
         return;
-    const pb::IpVersion version = options.only_v4 ? pb::V4 : pb::V6;
-    if (settings.has_dns())
-        settings.mutable_dns()->set_ipversion(version);
-    if (settings.has_http())
-        settings.mutable_http()->set_ipversion(version);
-    if (settings.has_ping())
-        settings.mutable_ping()->set_ipversion(version);
-    if (settings.has_tcp())
-        settings.mutable_tcp()->set_ipversion(version);
+    const std::string kind{checkers::settings_name(settings)};
+    const auto* field = settings.GetDescriptor()->FindFieldByName(kind);
+    if (field == nullptr)
+        return;
+    auto& own = *settings.GetReflection()->MutableMessage(&settings, field);
+    if (const auto* version = own.GetDescriptor()->FindFieldByName("ipVersion"))
+        own.GetReflection()->SetEnumValue(&own, version, options.only_v4 ? pb::V4 : pb::V6);
 }
 
 /// The server that this host asks first; empty: it has none.

@@ -1,5 +1,7 @@
 #include "agent/cli/completion.h"
 
+#include "checkers/registry.h"
+
 #include <CLI/CLI.hpp>
 
 #include <functional>
@@ -16,6 +18,14 @@ struct Verb {
     std::vector<std::string> names;  ///< first positional argument: "dns http ping tcp"
 };
 
+std::vector<std::string> kind_names()
+{
+    std::vector<std::string> names;
+    for (const checkers::Kind* kind : checkers::all_kinds())
+        names.emplace_back(kind->name);
+    return names;
+}
+
 std::vector<Verb> verbs_of(const CLI::App& app)
 {
     std::vector<Verb> all;
@@ -28,7 +38,7 @@ std::vector<Verb> verbs_of(const CLI::App& app)
                 for (const std::string& name : option->get_snames())
                     verb.flags.push_back("-" + name);
                 if (option->get_positional() && option->get_name() == "KIND")
-                    verb.names = {"dns", "http", "ping", "tcp"};
+                    verb.names = kind_names();
                 if (option->get_positional() && option->get_name() == "SHELL")
                     verb.names = {"bash", "zsh", "fish"};
             }
@@ -110,8 +120,8 @@ std::string for_fish(const CLI::App& app)
             }
         };
     visit(app, "__fish_use_subcommand");
-    out += "complete -c sonde -n '__fish_seen_subcommand_from check' -a 'dns http ping tcp'\n";
-    return out;
+    return out + fmt::format("complete -c sonde -n '__fish_seen_subcommand_from check' -a '{}'\n",
+                     fmt::join(kind_names(), " "));
 }
 
 }  // namespace
