@@ -11,7 +11,7 @@
 
 namespace sonde::checkers {
 
-/// A key of a log line with its value as logfmt shows it before quoting.
+/// A key of a log line with its value as logfmt shows it before quoting. Keys are literals.
 struct LogField {
     template <class T>
         requires std::is_arithmetic_v<T>
@@ -19,7 +19,7 @@ struct LogField {
     {}
     LogField(std::string_view name, std::string_view text) : key{name}, value{text} {}
 
-    std::string key;
+    std::string_view key;  ///< a literal
     std::string value;
 
 private:
@@ -57,7 +57,7 @@ public:
     using Fields = std::vector<LogField>;
 
     /// `layout` is that of the kind's own lines.
-    explicit CheckLog(Layout layout) : layout_{layout} {}
+    explicit CheckLog(Layout layout) : layout_{layout} { entries_.reserve(usual_lines); }
 
     void write(Level level, std::string_view message, Fields fields = {});
     void debug(std::string_view message, Fields fields = {})
@@ -85,6 +85,8 @@ public:
     const std::vector<LogEntry>& entries() const { return entries_; }
 
 private:
+    static constexpr std::size_t usual_lines = 16;
+
     void add(Layout layout, Level level, std::string_view message, Fields fields);
 
     Layout layout_;

@@ -51,16 +51,22 @@ std::string encode_stream(const LogStream& stream)
         wire::field_bytes(part, 2, label.value);
         wire::field_bytes(metadata, 3, part);
     }
+    const std::string labels = labels_text(stream.labels);
+    std::size_t size = labels.size();
+    constexpr std::size_t around = 32;  // tags, lengths and the time
+    for (const LogLine& line : stream.lines)
+        size += line.line.size() + metadata.size() + around;
     std::string adapter;
-    wire::field_bytes(adapter, 1, labels_text(stream.labels));
+    adapter.reserve(size);
+    wire::field_bytes(adapter, 1, labels);
     for (const LogLine& line : stream.lines) {
         part.clear();
         wire::field_bytes(part, 1, encode_time(line.time));
         wire::field_bytes(part, 2, line.line);
-        part += metadata;
-        wire::field_bytes(adapter, 2, part);
+        wire::field_bytes(adapter, 2, part, metadata);
     }
     std::string request;
+    request.reserve(adapter.size() + around);
     wire::field_bytes(request, 1, adapter);
     return request;
 }

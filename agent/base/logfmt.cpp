@@ -17,6 +17,14 @@ bool special(unsigned char c)
     return c <= ' ' || c == '=' || c == '"' || c == 0x7f;
 }
 
+/// Printable ASCII that needs neither quotes nor escapes: nearly all there is.
+bool all_plain(std::string_view text, bool blanks)
+{
+    return std::all_of(text.begin(), text.end(), [blanks](char c) {
+        return (c > ' ' && c < 0x7f && c != '=' && c != '"' && c != '\\') || (blanks && c == ' ');
+    });
+}
+
 void append_escaped(std::string& line, char c)
 {
     switch (c) {
@@ -86,9 +94,16 @@ void append(std::string& line, std::string_view key, std::string_view value)
 {
     if (!line.empty())
         line += ' ';
-    append_key(line, key);
+    if (all_plain(key, false))
+        line += key;
+    else
+        append_key(line, key);
     line += '=';
-    if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(),
+    if (all_plain(value, false))
+        line += value;
+    else if (all_plain(value, true))
+        line.append(1, '"').append(value).append(1, '"');
+    else if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(),
                                      [](char c) { return special(static_cast<unsigned char>(c)); }))
         append_quoted(line, value);
     else

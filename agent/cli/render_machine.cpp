@@ -69,7 +69,7 @@ Json log_of(const std::vector<checkers::LogEntry>& entries)
         line["message"] = entry.message;
         Json fields = Json::object();
         for (const checkers::LogField& field : entry.fields)
-            fields[field.key] = text::repair_utf8(field.value);
+            fields[std::string{field.key}] = text::repair_utf8(field.value);
         line["fields"] = std::move(fields);
         out.push_back(std::move(line));
     }

@@ -25,6 +25,7 @@ std::string_view level_text(const checkers::LogEntry& entry)
 std::string line_of(const checkers::LogEntry& entry, std::string_view context)
 {
     std::string line;
+    line.reserve(context.size() + 160);
     auto add_context = [&] {
         if (!line.empty() && !context.empty())
             line += ' ';
