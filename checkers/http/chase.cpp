@@ -58,10 +58,6 @@ Chase::~Chase()
 
 asio::awaitable<Verdict> Chase::run()
 {
-    for (const Metric* metric : {&metrics::content_length, &metrics::uncompressed_body_length,
-             &metrics::redirects, &metrics::ssl, &metrics::status_code, &metrics::http_version,
-             &metrics::failed_due_to_regex})
-        run_.observed.set(*metric, 0);
     Stamps first;
     if (!settings_.proxy) {
         Verdict found = co_await find_address(first);

@@ -120,8 +120,11 @@ Verdict Hop::judge(CURL* easy, CURLcode code)
         if (request_.url.https && peer_.alert)  // TLS 1.3 refuses a certificate after the handshake
             return tls_verdict(detail);
         return request_failed(detail, number != 0 ? cause_of(system) : "reset");
-    case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
+        if (stamps.ready && !stamps.first_byte)
+            stamps.first_byte = stamps.end;  // bytes without a status line: no callback saw them
+        return request_failed(detail, "malformed");
+    case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
         return request_failed(detail, "malformed");
     default:

@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::string_view phases[] = {"resolve", "connect", "tls", "processing", "transfer"};
 
+/// What every run has, also one that ends before it began, but for one that lacks a secret (spec 02
+/// §6).
+constexpr const Metric* always[] = {&metrics::content_length, &metrics::uncompressed_body_length,
+    &metrics::redirects, &metrics::ssl, &metrics::status_code, &metrics::http_version,
+    &metrics::failed_due_to_regex};
+
 CheckLog::Fields err(std::string_view text)
 {
     CheckLog::Fields fields;
@@ -28,6 +34,8 @@ public:
         Settings filled = settings_;
         Verdict found = co_await fill_in_secrets(run, filled);
         if (!found.passed()) {
+            for (const Metric* metric : always)
+                run.observed.clear(*metric);
             CheckLog::Fields fields = err(found.message);
             co_return fail(run, "Error resolving secrets", std::move(fields), std::move(found));
         }
@@ -50,6 +58,12 @@ std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
     return problems.none() ? std::make_unique<HttpChecker>(std::move(settings)) : nullptr;
 }
 
+void begin(Observations& observed)
+{
+    for (const Metric* metric : always)
+        observed.set(*metric, 0);
+}
+
 std::string pointed_at(const pb::Check& check)
 {
     return check.target();
@@ -58,6 +72,6 @@ std::string pointed_at(const pb::Check& check)
 }  // namespace
 
 constinit const Kind kind{
-    "http", LogEntry::Layout::structured, metrics::all, phases, parse, pointed_at};
+    "http", LogEntry::Layout::structured, metrics::all, phases, parse, pointed_at, begin};
 
 }  // namespace sonde::checkers::http

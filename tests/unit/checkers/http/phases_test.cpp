@@ -80,7 +80,8 @@ TEST_SUITE("checkers/http")
 
     TEST_CASE_FIXTURE(HttpFixture, "§2.6: which phases exist when something fails")
     {
-        constexpr auto none = "resolve=- connect=- tls=- processing=- transfer=-";
+        constexpr auto none = "resolve=- connect=- tls=- processing=- transfer=- status=0 "
+                              "version=0 content=0 body=0 redirects=0 ssl=0 regex=0 lookup=-";
         constexpr auto only_resolve = "resolve>0 connect=- tls=- processing=- transfer=-";
         const std::string elsewhere = "http://" + refusing_address();
         const struct {
@@ -105,6 +106,8 @@ TEST_SUITE("checkers/http")
                 "resolve>0 connect=0 tls=0 processing=0 transfer=0 status=0"},
             {"no response byte", "http://" + serve({""}).address(), "", "http_request", "closed",
                 "resolve>0 connect>0 tls=0 processing=0 transfer=0"},
+            {"bytes that are no response", "http://" + serve({"garbage\r\n\r\n"}).address(), "",
+                "http_request", "malformed", "resolve>0 connect>0 tls=0 processing>0 transfer=0"},
             {"hop 1 fails to connect", "http://" + serve({moved(302, elsewhere)}).address(), "",
                 "connect", "refused", "resolve>0 connect>0 tls=0 processing>0 transfer=0"},
             {"body stops early",
