@@ -8,10 +8,10 @@ build=(g++ cmake ninja-build pkg-config ccache mold git ca-certificates
     libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libyaml-cpp-dev doctest-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libsnappy-dev libsoci-dev
     libsoci-sqlite3-4.0 libsqlite3-dev libldns-dev libsodium-dev zlib1g-dev libbrotli-dev)
-test=(victoria-metrics nginx-light knot openssl iproute2 procps)
+test=(victoria-metrics prometheus-blackbox-exporter nginx-light knot openssl iproute2 procps)
 demo=(victoria-metrics nginx-light knot openssl curl jq procps python3)
 fuzz=(clang-19 libclang-rt-19-dev)
-bench=(prometheus-blackbox-exporter nginx-light knot openssl util-linux)
+bench=(prometheus-blackbox-exporter nginx-light knot openssl util-linux iproute2)
 lint=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev)
 
 wanted=()
