@@ -9,6 +9,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <exception>
 #include <map>
 
 namespace sonde::cli {
@@ -47,7 +48,7 @@ public:
             print(pushed_.series());
         if (options_.output == "human" && many_runs_)
             for (const auto& [check, figures] : statistics_)
-                print(figures.text(check->target()));
+                print(figures.text(check->target(), style_));
         return worst_;
     }
 
@@ -79,6 +80,26 @@ private:
     std::map<const pb::Check*, Statistics> statistics_;
 };
 
+/// How often to run, what to think of it, how to show it.
+void add_common_flags(CLI::App& verb, CheckOptions& options)
+{
+    verb.add_option("--warn", options.warn, "A longer run is a warning: 300ms");
+    verb.add_option("--crit", options.crit, "A longer run is critical: 1s");
+    verb.add_option("--count", options.count, "Number of runs; 0: until interrupted")
+        ->capture_default_str();
+    verb.add_option("--interval", options.interval, "From the start of a run to the next one's")
+        ->capture_default_str();
+    verb.add_flag("--basic", options.basic, "The basic set of series (with -o prom)");
+    verb.add_option("-o,--output", options.output, "For people, or for machines")
+        ->check(CLI::IsMember(std::vector<std::string>{output_forms.begin(), output_forms.end()}))
+        ->capture_default_str();
+    verb.add_flag_callback(
+        "--json", [&options] { options.output = "json"; }, "The same as -o json");
+    verb.add_flag("-v,--verbose", options.verbose, "Every line of the run's log, too");
+    verb.add_flag(
+        "--no-color", options.no_colour, "No colour, as with NO_COLOR in the environment");
+}
+
 }  // namespace
 
 CLI::App* add_check_verb(CLI::App& app, CheckOptions& options)
@@ -91,29 +112,16 @@ CLI::App* add_check_verb(CLI::App& app, CheckOptions& options)
         ->check(CLI::IsMember(kinds));
     verb->add_option("TARGET", options.target, "What to check, as in a check of the API");
     verb->add_option(
-        "-f,--file", options.file, "File with a check or a list of checks (JSON, YAML)");
+            "-f,--file", options.file, "File with a check or a list of checks (JSON, YAML)")
+        ->type_name("FILE");
     verb->add_option("--only", options.only, "Of the file, the checks of this job alone");
     verb->add_option("--settings", options.settings,
         "Settings of the kind as JSON, or @FILE: '{\"validStatusCodes\": [200]}'");
-    verb->add_option("--timeout", options.timeout, "Longest time to take")->capture_default_str();
+    verb->add_option(
+        "--timeout", options.timeout, "Longest time to take (default 3s, or as the file says)");
     verb->add_flag("-4", options.only_v4, "Only IPv4");
     verb->add_flag("-6", options.only_v6, "Only IPv6");
-    verb->add_option("--warn", options.warn, "A longer run is a warning: 300ms");
-    verb->add_option("--crit", options.crit, "A longer run is critical: 1s");
-    verb->add_option("--count", options.count, "Number of runs; 0: until interrupted")
-        ->capture_default_str();
-    verb->add_option("--interval", options.interval, "From the start of a run to the next one's")
-        ->capture_default_str();
-    verb->add_flag("--basic", options.basic, "The basic set of series (with -o prom)");
-    verb->add_option(
-            "-o,--output", options.output, "human, json, jsonl, prom, logfmt, nagios or curl")
-        ->check(CLI::IsMember({"human", "json", "jsonl", "prom", "logfmt", "nagios", "curl"}))
-        ->capture_default_str();
-    verb->add_flag_callback(
-        "--json", [&options] { options.output = "json"; }, "The same as -o json");
-    verb->add_flag("-v,--verbose", options.verbose, "Every line of the run's log, too");
-    verb->add_flag(
-        "--no-color", options.no_colour, "No colour, as with NO_COLOR in the environment");
+    add_common_flags(*verb, options);
     add_kind_flags(*verb, options);
     verb->footer("Exit status: 0 ok, 1 warning, 2 critical, 3 unknown (we could not tell).\n"
                  "Examples:\n"
@@ -126,7 +134,7 @@ CLI::App* add_check_verb(CLI::App& app, CheckOptions& options)
 }
 
 int run_check_verb(const CheckOptions& options)
-{
+try {
     std::signal(SIGPIPE, SIG_IGN);
     CheckRequest request;
     if (const auto problems = read_request(options, request); !problems.empty()) {
@@ -139,6 +147,10 @@ int run_check_verb(const CheckOptions& options)
         run_checks(request, options.count, [&](const Outcome& outcome) { printer.take(outcome); });
     const CheckStatus worst = printer.finish();
     return interrupted ? interrupted_status : static_cast<int>(worst);
+} catch (
+    const std::exception& failure) {  // ours, not the target's: it must not look like a warning
+    fmt::print(stderr, "sonde check: {}\n", failure.what());
+    return static_cast<int>(CheckStatus::unknown);
 }
 
 }  // namespace sonde::cli

@@ -7,9 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <set>
 #include <string_view>
+#include <system_error>
 
 namespace sonde::cli {
 namespace {
@@ -25,6 +26,7 @@ enum class Takes {
     word,      ///< one text in upper case: DNS types
     nothing,   ///< sets `value`
     file,      ///< the content of a file
+    line,      ///< the same without the line ends behind it
     pem,       ///< the content of a file, in base64
     statuses,  ///< "200", "301,302", "4xx": each adds to a list
     send,      ///< each adds a step that sends it
@@ -53,7 +55,7 @@ constexpr Flag flags[] = {
     {"--body-file", "http", Takes::file, "/body", "File with the body to send"},
     {"--no-follow", "http", Takes::nothing, "/noFollowRedirects", "Do not follow redirects"},
     {"--proxy", "http", Takes::text, "/proxyURL", "Proxy, http:// or https://"},
-    {"--token-file", "http", Takes::file, "/bearerToken", "File with the bearer token to send"},
+    {"--token-file", "http", Takes::line, "/bearerToken", "File with the bearer token to send"},
     {"--compression", "http", Takes::text, "/compression", "gzip, br or deflate: how to decode"},
     {"-k,--insecure", "http tcp", Takes::nothing, "/tlsConfig/insecureSkipVerify",
         "Do not verify the certificate"},
@@ -103,6 +105,9 @@ public:
     {
         if (!options_.flags)
             options_.flags = std::make_shared<Json>(Json::object());
+        const bool any_bytes = flag_.takes == Takes::send || flag_.takes == Takes::expect;
+        if (!any_bytes && !text::is_utf8(given))
+            return complain("is not UTF-8");  // and may be a secret
         switch (flag_.takes) {
         case Takes::text:
             return set(given);
@@ -117,17 +122,23 @@ public:
         case Takes::statuses:
             return take_statuses(given);
         case Takes::send:
+            if (given.empty())
+                return refuse(given, "is no line: nothing would be sent");
             return add({{"send", text::base64(given)}});
         case Takes::expect:
             return add({{"expect", text::base64(given)}});
         case Takes::file:
-            return with_file(given, [this](const std::string& all) { set(trimmed(all)); });
+            return with_text(given, [this](const std::string& all) { set(all); });
+        case Takes::line:
+            return with_text(given, [&](const std::string& all) {
+                trimmed(all).empty() ? refuse(given, "is empty") : set(trimmed(all));
+            });
         case Takes::pem:
             return with_file(given, [this](const std::string& all) { set(text::base64(all)); });
         case Takes::contents:
             if (!given.starts_with('@'))
                 return add(given);
-            return with_file(given.substr(1), [this](const std::string& all) {
+            return with_text(given.substr(1), [this](const std::string& all) {
                 for (const auto line : text::split(all, '\n'))
                     if (!text::trim(line).empty())
                         add(std::string{text::trim(line)});
@@ -150,16 +161,20 @@ private:
     }
     void set(Json value) { (*options_.flags)[Pointer{flag_.member}] = std::move(value); }
     void add(Json value) { (*options_.flags)[Pointer{flag_.member}].push_back(std::move(value)); }
+    void complain(std::string_view what)
+    {
+        options_.problems.push_back(fmt::format("{}: {}", last_name(flag_.names), what));
+    }
     void refuse(std::string_view given, std::string_view why)
     {
-        options_.problems.push_back(
-            fmt::format("{}: \"{}\" {}", last_name(flag_.names), given, why));
+        complain(fmt::format("\"{}\" {}", given, why));
     }
     void take_number(const std::string& given)
     {
         std::int64_t value = 0;
         const char* const end = given.data() + given.size();
-        if (std::from_chars(given.data(), end, value).ptr != end || given.empty())
+        const auto [last, failed] = std::from_chars(given.data(), end, value);
+        if (last != end || failed != std::errc{})
             return refuse(given, "is not a number");
         set(value);
     }
@@ -185,8 +200,19 @@ private:
         if (content)
             use(*content);
         else
-            options_.problems.push_back(
-                fmt::format("{}: {}", last_name(flag_.names), content.error().message));
+            complain(content.error().message);
+    }
+
+    /// JSON, and with it each setting, holds text alone.
+    template <class Use>
+    void with_text(const std::string& path, Use use)
+    {
+        with_file(path, [&](const std::string& all) {
+            if (text::is_utf8(all))
+                use(all);
+            else
+                refuse(path, "is not UTF-8");
+        });
     }
 
     const Flag& flag_;
@@ -201,6 +227,12 @@ std::string group_of(std::string_view kinds)
     for (std::size_t i = 0; i < all.size(); ++i)
         group.append(i == 0 ? "" : i + 1 == all.size() ? " and " : ", ").append(all[i]);
     return group;
+}
+
+const char* type_name(Takes takes)
+{
+    const bool is_file = takes == Takes::file || takes == Takes::line || takes == Takes::pem;
+    return is_file ? "FILE" : takes == Takes::number ? "N" : "TEXT";
 }
 
 }  // namespace
@@ -227,14 +259,15 @@ void add_kind_flags(CLI::App& verb, CheckOptions& options)
         if (flag.takes != Takes::nothing)
             added->expected(1, CLI::detail::expected_max_vector_size)
                 ->allow_extra_args(false)
-                ->type_name(flag.takes == Takes::number ? "N" : "TEXT");
+                ->type_name(type_name(flag.takes));
     }
 }
 
 std::vector<std::string> flags_of_other_kinds(const CheckOptions& options)
 {
     std::vector<std::string> problems;
-    for (const std::string& used : options.flags_used)
+    const std::set<std::string> once{options.flags_used.begin(), options.flags_used.end()};
+    for (const std::string& used : once)
         for (const Flag& flag : flags)
             if (last_name(flag.names) == used && !has_word(flag.kinds, options.kind))
                 problems.push_back(fmt::format("{}: a check of kind {} has no such setting; it is "

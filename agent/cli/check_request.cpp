@@ -85,7 +85,8 @@ void read_one(const CheckOptions& options, std::chrono::milliseconds timeout, Ch
     request.checks.push_back(std::move(check));
 }
 
-void read_file(const CheckOptions& options, CheckRequest& request, Problems& problems)
+void read_file(const CheckOptions& options, std::optional<std::chrono::milliseconds> timeout,
+    CheckRequest& request, Problems& problems)
 {
     if (!options.kind.empty() || options.flags || !options.settings.empty())
         problems.emplace_back("-f: a file has its own kind, target and settings; leave the others");
@@ -98,6 +99,8 @@ void read_file(const CheckOptions& options, CheckRequest& request, Problems& pro
             choose_family(options, *check.mutable_settings());
             if (options.basic)
                 check.set_basicmetricsonly(true);
+            if (timeout)
+                check.set_timeout(timeout->count());
             request.checks.push_back(std::move(check));
         }
     if (problems.empty() && request.checks.empty())
@@ -112,7 +115,7 @@ void read_file(const CheckOptions& options, CheckRequest& request, Problems& pro
 std::vector<std::string> read_request(const CheckOptions& options, CheckRequest& request)
 {
     Problems problems = options.problems;
-    std::optional<std::chrono::milliseconds> timeout = 3s;
+    std::optional<std::chrono::milliseconds> timeout;
     std::optional<std::chrono::milliseconds> interval = 1s;
     read_duration("--timeout", options.timeout, 1ms, 1min, timeout, problems);
     read_duration("--interval", options.interval, 0ms, 24h, interval, problems);
@@ -132,7 +135,7 @@ std::vector<std::string> read_request(const CheckOptions& options, CheckRequest&
     else if (options.file.empty())
         read_one(options, timeout.value_or(3s), request, problems);
     else
-        read_file(options, request, problems);
+        read_file(options, timeout, request, problems);
     const bool several = options.count != 1 || request.checks.size() > 1;
     if (several && options.output == "json")
         problems.emplace_back("-o json: is one object; -o jsonl has one for each run");

@@ -5,23 +5,29 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <array>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sonde::cli {
+
+/// What `-o` takes (spec 06 §1.5).
+inline constexpr std::array<std::string_view, 7> output_forms{
+    "human", "json", "jsonl", "prom", "logfmt", "nagios", "curl"};
 
 /// `sonde check`: what was asked for.
 struct CheckOptions {
     std::string kind;
     std::string target;
-    std::string file;            ///< of checks, instead of kind and target
-    std::string only;            ///< job of the one check in `file` to run
-    std::string settings;        ///< JSON of the kind's settings, or "@FILE"
-    std::string timeout = "3s";  ///< a duration of 1 ms to 1 min
-    std::string source;          ///< setting sourceIpAddress
-    bool basic = false;          ///< the basic set of series
+    std::string file;      ///< of checks, instead of kind and target
+    std::string only;      ///< job of the one check in `file` to run
+    std::string settings;  ///< JSON of the kind's settings, or "@FILE"
+    std::string timeout;   ///< a duration of 1 ms to 1 min; empty: 3 s, or what `file` says
+    bool basic = false;    ///< the basic set of series
     bool only_v4 = false;
     bool only_v6 = false;
     std::string warn;             ///< a duration; longer runs are a warning

@@ -78,6 +78,90 @@ void suggest(const CLI::App& app)
     }
 }
 
+/// All verbs and their flags, and what they were given.
+class CommandLine {
+public:
+    CommandLine()
+    {
+        app_.require_subcommand(0, 1);
+        app_.set_help_all_flag("--help-all", "Help of all verbs");
+        app_.add_flag("--version", show_version_, "Print the version");
+        run_.config_file = default_config;
+        run_verb_->add_option("--config", run_.config_file, "Configuration file")
+            ->type_name("FILE")
+            ->capture_default_str();
+        config_verb_->require_subcommand(1);
+        config_check_->add_option("FILE", file_, "Configuration file")
+            ->type_name("FILE")
+            ->required();
+        for (CLI::App* verb : {run_verb_, config_check_})
+            verb->add_flag("--allow-inline-secrets", run_.options.allow_inline_secrets,
+                "Accept secrets written into the file");
+        token_verb_->require_subcommand(1);
+        completion_verb_->add_option("SHELL", shell_, "bash, zsh or fish")->required();
+    }
+
+    /// @return what is left for the caller to do, or the exit status.
+    std::variant<RunCommand, int> carry_out(int argc, char** argv)
+    {
+        try {
+            app_.parse(argc, argv);
+        } catch (const CLI::ParseError& problem) {
+            return refuse(problem);
+        }
+        run_.options.environment = config::process_environment();
+        if (run_verb_->parsed())
+            return run_;
+        return status();
+    }
+
+private:
+    /// CLI11's own statuses begin at 100; scripts expect 2, and 3 of a check (spec 06 §1.4).
+    int refuse(const CLI::ParseError& problem)
+    {
+        if (app_.exit(problem) == 0)
+            return success;  // help was asked for
+        suggest(app_);
+        return check_verb_->parsed() ? static_cast<int>(CheckStatus::unknown) : usage;
+    }
+
+    int status() const
+    {
+        if (show_version_ || version_verb_->parsed()) {
+            print_version();
+            return success;
+        }
+        if (completion_verb_->parsed())
+            return print_completion(app_, shell_);
+        if (check_verb_->parsed())
+            return run_check_verb(check_);
+        if (config_check_->parsed())
+            return load(file_, run_.options) ? success : usage;
+        if (token_hash_->parsed())
+            return hash_token();
+        fmt::print("{}", app_.help());
+        return usage;
+    }
+
+    CLI::App app_{"Sonde, a synthetic-monitoring probe and its control plane", "sonde"};
+    bool show_version_ = false;
+    RunCommand run_;
+    CheckOptions check_;
+    std::string file_;
+    std::string shell_;
+    CLI::App* run_verb_ = app_.add_subcommand("run", "Run the agent, the control plane, or both");
+    CLI::App* check_verb_ = add_check_verb(app_, check_);
+    CLI::App* config_verb_ = app_.add_subcommand("config", "Work with configuration files");
+    CLI::App* config_check_ =
+        config_verb_->add_subcommand("check", "Say what is wrong with a file");
+    CLI::App* token_verb_ = app_.add_subcommand("token", "Work with tokens");
+    CLI::App* token_hash_ =
+        token_verb_->add_subcommand("hash", "Print the SHA-256 of the token on standard input");
+    CLI::App* version_verb_ = app_.add_subcommand("version", "Print the version");
+    CLI::App* completion_verb_ = app_.add_subcommand(
+        "completion", "Print a completion script: source <(sonde completion bash)");
+};
+
 }  // namespace
 
 std::optional<config::AgentConfig> load(const std::string& file, const config::LoadOptions& options)
@@ -94,67 +178,7 @@ std::optional<config::AgentConfig> load(const std::string& file, const config::L
 
 std::variant<RunCommand, int> parse(int argc, char** argv)
 {
-    CLI::App app{"Sonde, a synthetic-monitoring probe and its control plane", "sonde"};
-    app.require_subcommand(0, 1);
-    app.set_help_all_flag("--help-all", "Help of all verbs");
-    bool show_version = false;
-    app.add_flag("--version", show_version, "Print the version");
-
-    RunCommand run;
-    run.config_file = default_config;
-    auto* run_verb = app.add_subcommand("run", "Run the agent, the control plane, or both");
-    run_verb->add_option("--config", run.config_file, "Configuration file")->capture_default_str();
-    run_verb->add_flag("--allow-inline-secrets", run.options.allow_inline_secrets,
-        "Accept secrets written into the file");
-
-    CheckOptions check;
-    auto* check_verb = add_check_verb(app, check);
-
-    std::string file;
-    auto* config_verb = app.add_subcommand("config", "Work with configuration files");
-    config_verb->require_subcommand(1);
-    auto* config_check = config_verb->add_subcommand("check", "Say what is wrong with a file");
-    config_check->add_option("FILE", file, "Configuration file")->required();
-    config_check->add_flag("--allow-inline-secrets", run.options.allow_inline_secrets,
-        "Accept secrets written into the file");
-
-    auto* token_verb = app.add_subcommand("token", "Work with tokens");
-    token_verb->require_subcommand(1);
-    auto* token_hash =
-        token_verb->add_subcommand("hash", "Print the SHA-256 of the token on standard input");
-    auto* version_verb = app.add_subcommand("version", "Print the version");
-    std::string shell;
-    auto* completion_verb = app.add_subcommand(
-        "completion", "Print a completion script: source <(sonde completion bash)");
-    completion_verb->add_option("SHELL", shell, "bash, zsh or fish")->required();
-
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& problem) {
-        // CLI11's own statuses begin at 100; scripts expect 2, and 3 of a check (spec 06 §1.4).
-        const bool is_error = app.exit(problem) != 0;
-        if (is_error)
-            suggest(app);
-        return is_error ? (check_verb->parsed() ? static_cast<int>(CheckStatus::unknown) : usage)
-                        : success;
-    }
-    if (show_version || version_verb->parsed()) {
-        print_version();
-        return success;
-    }
-    if (completion_verb->parsed())
-        return print_completion(app, shell);
-    run.options.environment = config::process_environment();
-    if (check_verb->parsed())
-        return run_check_verb(check);
-    if (config_check->parsed())
-        return load(file, run.options) ? success : usage;
-    if (token_hash->parsed())
-        return hash_token();
-    if (run_verb->parsed())
-        return run;
-    fmt::print("{}", app.help());
-    return usage;
+    return CommandLine{}.carry_out(argc, argv);
 }
 
 }  // namespace sonde::cli

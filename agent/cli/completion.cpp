@@ -1,140 +1,185 @@
 #include "agent/cli/completion.h"
 
+#include "agent/cli/check_request.h"
 #include "checkers/registry.h"
 
 #include <CLI/CLI.hpp>
 
-#include <functional>
 #include <vector>
 
 namespace sonde::cli {
 namespace {
 
-/// A verb with its flags: "check", "config check".
+/// A verb with the words that lead to it: none for the program itself, "config", "check".
 struct Verb {
-    std::string words;
-    std::vector<std::string> next;   ///< verbs below it
-    std::vector<std::string> flags;  ///< "--timeout", "-4"
-    std::vector<std::string> names;  ///< first positional argument: "dns http ping tcp"
+    std::vector<std::string> path;
+    const CLI::App& app;
 };
 
-std::vector<std::string> kind_names()
+void gather(const CLI::App& app, const std::vector<std::string>& path, std::vector<Verb>& into)
 {
-    std::vector<std::string> names;
-    for (const checkers::Kind* kind : checkers::all_kinds())
-        names.emplace_back(kind->name);
-    return names;
+    into.push_back({path, app});
+    for (const CLI::App* below : app.get_subcommands(nullptr)) {
+        auto longer = path;
+        longer.push_back(below->get_name());
+        gather(*below, longer, into);
+    }
 }
 
 std::vector<Verb> verbs_of(const CLI::App& app)
 {
     std::vector<Verb> all;
-    const std::function<void(const CLI::App&, const std::string&)> visit =
-        [&](const CLI::App& at, const std::string& words) {
-            Verb verb{words, {}, {}, {}};
-            for (const CLI::Option* option : at.get_options()) {
-                for (const std::string& name : option->get_lnames())
-                    verb.flags.push_back("--" + name);
-                for (const std::string& name : option->get_snames())
-                    verb.flags.push_back("-" + name);
-                if (option->get_positional() && option->get_name() == "KIND")
-                    verb.names = kind_names();
-                if (option->get_positional() && option->get_name() == "SHELL")
-                    verb.names = {"bash", "zsh", "fish"};
-            }
-            for (const CLI::App* below : at.get_subcommands(nullptr))
-                verb.next.push_back(below->get_name());
-            all.push_back(verb);
-            for (const CLI::App* below : at.get_subcommands(nullptr))
-                visit(*below, words.empty() ? below->get_name() : words + ' ' + below->get_name());
-        };
-    visit(app, "");
+    gather(app, {}, all);
     return all;
 }
 
-std::string offered(const Verb& verb)
+/// The words that an option takes; none: any text.
+std::vector<std::string> values_of(const CLI::Option& option)
 {
-    std::vector<std::string> words = verb.next;
-    words.insert(words.end(), verb.names.begin(), verb.names.end());
-    words.insert(words.end(), verb.flags.begin(), verb.flags.end());
+    const std::string name = option.get_single_name();
+    std::vector<std::string> values;
+    if (name == "KIND")
+        for (const checkers::Kind* kind : checkers::all_kinds())
+            values.emplace_back(kind->name);
+    else if (name == "SHELL")
+        values = {"bash", "zsh", "fish"};
+    else if (name == "output")
+        values.assign(output_forms.begin(), output_forms.end());
+    return values;
+}
+
+std::vector<std::string> flags_of(const CLI::Option& option)
+{
+    std::vector<std::string> flags;
+    for (const std::string& name : option.get_lnames())
+        flags.push_back("--" + name);
+    for (const std::string& name : option.get_snames())
+        flags.push_back("-" + name);
+    return flags;
+}
+
+void append(std::vector<std::string>& all, const std::vector<std::string>& more)
+{
+    all.insert(all.end(), more.begin(), more.end());
+}
+
+/// What may stand behind a verb: verbs below it, what its arguments can be, flags.
+std::string offered(const CLI::App& verb)
+{
+    std::vector<std::string> words;
+    for (const CLI::App* below : verb.get_subcommands(nullptr))
+        words.push_back(below->get_name());
+    for (const CLI::Option* option : verb.get_options())
+        append(words, option->get_positional() ? values_of(*option) : flags_of(*option));
     return fmt::format("{}", fmt::join(words, " "));
 }
 
-/// bash; zsh runs the same function through bashcompinit.
+/// bash; zsh runs the same function through bashcompinit. Where it has nothing to offer, as for
+/// flags that take a file, `-o default` has names of files.
 std::string for_bash(const std::vector<Verb>& verbs)
 {
+    std::vector<std::string> files;
+    std::vector<std::string> parents;
+    std::string values;
     std::string cases;
-    for (const Verb& verb : verbs)
-        cases += fmt::format("        \"{}\") words=\"{}\" ;;\n", verb.words, offered(verb));
-    return "_sonde()\n{\n"
-           "    local word verb= words=\n"
-           "    local current=\"${COMP_WORDS[COMP_CWORD]}\" "
-           "before=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-           "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-           "        case \"$word\" in\n"
-           "        check|run|config|token|version|completion|hash) "
-           "verb=\"${verb:+$verb }$word\" ;;\n"
-           "        esac\n"
-           "    done\n"
-           "    case \"$before\" in\n"
-           "    -f|--file|--config|--ca|--cert|--key|--body-file|--token-file)\n"
-           "        COMPREPLY=($(compgen -f -- \"$current\")); return ;;\n"
-           "    -o|--output)\n"
-           "        COMPREPLY=($(compgen -W \"human json jsonl prom logfmt nagios curl\" -- "
-           "\"$current\")); return ;;\n"
-           "    esac\n"
-           "    case \"$verb\" in\n" +
-           cases +
-           "    esac\n"
-           "    COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n"
-           "}\n"
-           "complete -F _sonde sonde\n";
+    for (const Verb& verb : verbs) {
+        cases += fmt::format(
+            "        \"{}\") offered=\"{}\" ;;\n", fmt::join(verb.path, " "), offered(verb.app));
+        if (verb.path.size() == 2)
+            parents.push_back(verb.path.front());
+        for (const CLI::Option* option : verb.app.get_options()) {
+            const auto words = values_of(*option);
+            if (option->get_type_name() == "FILE")
+                append(files, flags_of(*option));
+            else if (!option->get_positional() && !words.empty())
+                values += fmt::format("    {}) offered=\"{}\" ;;\n",
+                    fmt::join(flags_of(*option), "|"), fmt::join(words, " "));
+        }
+    }
+    return fmt::format("_sonde()\n{{\n"
+                       "    local verb= offered= current=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
+                       "    COMPREPLY=()\n"
+                       "    [ \"$COMP_CWORD\" -gt 1 ] && verb=\"${{COMP_WORDS[1]}}\"\n"
+                       "    case \"$verb\" in\n"
+                       "    {}) [ \"$COMP_CWORD\" -gt 2 ] && verb=\"$verb ${{COMP_WORDS[2]}}\" ;;\n"
+                       "    esac\n"
+                       "    case \"${{COMP_WORDS[COMP_CWORD-1]}}\" in\n"
+                       "    {}) return ;;\n"
+                       "{}"
+                       "    *)\n"
+                       "        case \"$verb\" in\n"
+                       "{}"
+                       "        esac ;;\n"
+                       "    esac\n"
+                       "    COMPREPLY=($(compgen -W \"$offered\" -- \"$current\"))\n"
+                       "}}\n"
+                       "complete -o default -F _sonde sonde\n",
+        fmt::join(parents, "|"), fmt::join(files, "|"), values, cases);
 }
 
-std::string for_fish(const CLI::App& app)
+std::string quoted_for_fish(std::string text)
+{
+    for (std::size_t at = 0; (at = text.find_first_of("'\\", at)) != std::string::npos; at += 2)
+        text.insert(at, 1, '\\');
+    return "'" + text + "'";
+}
+
+/// When fish is to offer what belongs to a verb: its words come right behind the program's name.
+std::string condition(const std::vector<std::string>& path)
+{
+    if (path.empty())
+        return "__fish_use_subcommand";
+    std::string all;
+    for (std::size_t i = 0; i < path.size(); ++i)
+        all += fmt::format(
+            "{}contains -- {} (commandline -opc)[{}]", i == 0 ? "" : "; and ", path[i], i + 2);
+    return all;
+}
+
+std::string for_fish(const std::vector<Verb>& verbs)
 {
     std::string out = "complete -c sonde -f\n";
-    const auto quoted = [](std::string text) {
-        for (std::size_t at = 0; (at = text.find_first_of("'\\", at)) != std::string::npos; at += 2)
-            text.insert(at, 1, '\\');
-        return "'" + text + "'";
-    };
-    const std::function<void(const CLI::App&, const std::string&)> visit =
-        [&](const CLI::App& at, const std::string& when) {
-            for (const CLI::Option* option : at.get_options()) {
-                if (option->get_positional())
-                    continue;
-                std::string names;
-                for (const std::string& name : option->get_lnames())
-                    names += " -l " + name;
-                for (const std::string& name : option->get_snames())
-                    names += " -s " + name;
-                out += fmt::format("complete -c sonde -n {}{}{} -d {}\n", quoted(when), names,
-                    option->get_items_expected_max() > 0 ? " -r" : "",
-                    quoted(option->get_description()));
-            }
-            for (const CLI::App* below : at.get_subcommands(nullptr)) {
-                out += fmt::format("complete -c sonde -n {} -a {} -d {}\n", quoted(when),
-                    below->get_name(), quoted(below->get_description()));
-                visit(*below, "__fish_seen_subcommand_from " + below->get_name());
-            }
-        };
-    visit(app, "__fish_use_subcommand");
-    return out + fmt::format("complete -c sonde -n '__fish_seen_subcommand_from check' -a '{}'\n",
-                     fmt::join(kind_names(), " "));
+    for (const auto& [path, app] : verbs) {
+        const std::string here = quoted_for_fish(condition(path));
+        const std::string next = quoted_for_fish(fmt::format(
+            "{}; and test (count (commandline -opc)) -eq {}", condition(path), path.size() + 1));
+        for (const CLI::App* below : app.get_subcommands(nullptr))
+            out += fmt::format("complete -c sonde -n {} -a {} -d {}\n", next, below->get_name(),
+                quoted_for_fish(below->get_description()));
+        for (const CLI::Option* option : app.get_options()) {
+            const auto words = values_of(*option);
+            const bool is_file = option->get_type_name() == "FILE";
+            std::string line = fmt::format(
+                "complete -c sonde -n {}", option->get_positional() && !is_file ? next : here);
+            for (const std::string& name : option->get_lnames())
+                line += " -l " + name;
+            for (const std::string& name : option->get_snames())
+                line += " -s " + name;
+            if (is_file)
+                line += " -F";
+            else if (!words.empty())
+                line += fmt::format(" -a '{}'", fmt::join(words, " "));
+            else if (option->get_positional())
+                continue;
+            if (!option->get_positional() && option->get_items_expected_max() > 0)
+                line += is_file ? " -r" : " -x";
+            out += fmt::format("{} -d {}\n", line, quoted_for_fish(option->get_description()));
+        }
+    }
+    return out;
 }
 
 }  // namespace
 
 Result<std::string> completion(const CLI::App& app, std::string_view shell)
 {
+    const auto verbs = verbs_of(app);
     if (shell == "bash")
-        return for_bash(verbs_of(app));
+        return for_bash(verbs);
     if (shell == "zsh")
-        return "#compdef sonde\nautoload -U +X bashcompinit && bashcompinit\n" +
-               for_bash(verbs_of(app));
+        return "#compdef sonde\nautoload -U +X bashcompinit && bashcompinit\n" + for_bash(verbs);
     if (shell == "fish")
-        return for_fish(app);
+        return for_fish(verbs);
     return error("bad_value", "sonde completion: \"{}\" is none of bash, zsh, fish", shell);
 }
 

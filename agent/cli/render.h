@@ -20,7 +20,7 @@ struct Style {
 };
 
 /// For people: verdict first, then the evidence and what to try next (spec 06 §1.2). No line is
-/// wider than `style.columns`, down to 60.
+/// wider than `style.columns`, down to 60, but for a command or a word that is longer by itself.
 std::string render_human(const Outcome& outcome, const Style& style, bool verbose = false);
 
 /// One line for a run among many.
@@ -59,7 +59,7 @@ private:
 class Statistics {
 public:
     void take(const Outcome& outcome);
-    std::string text(std::string_view target) const;
+    std::string text(std::string_view target, const Style& style) const;
 
 private:
     int runs_ = 0;

@@ -1,4 +1,5 @@
 #include "agent/cli/expectations.h"
+#include "agent/cli/next_step.h"
 #include "agent/cli/render.h"
 #include "checkers/reasons.h"
 
@@ -55,6 +56,30 @@ std::string upper(std::string_view text)
     return out;
 }
 
+std::string counted(double count, std::string_view what)
+{
+    return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// The phase that a run has failed in; empty: in none, or it passed.
+std::string_view failed_phase(const checkers::Verdict& verdict)
+{
+    const std::string_view code = verdict.code;
+    if (code == "timeout")
+        for (const checkers::LogField& attribute : verdict.attributes)
+            if (attribute.key == "phase")
+                return attribute.value;
+    if (code == "http_request")
+        return "processing";
+    if (code == "dns_response")
+        return "request";
+    if (code == "socket")
+        return "setup";
+    if (code.starts_with("icmp_"))
+        return "rtt";
+    return code.starts_with("tcp_") ? "query" : code;  // "resolve", "connect", "tls"
+}
+
 /// "200 · HTTP/2 · TLS 1.3 · IPv6"
 std::string facts(const Outcome& outcome)
 {
@@ -66,7 +91,7 @@ std::string facts(const Outcome& outcome)
         parts.push_back(fmt::format("HTTP/{}", series_value(report, "probe_http_version")));
     }
     if (kind == "dns" && series_value(report, "probe_dns_query_succeeded") > 0)
-        parts.push_back(fmt::format("{} answers", series_value(report, "probe_dns_answer_rrs")));
+        parts.push_back(counted(series_value(report, "probe_dns_answer_rrs"), "answer"));
     if (kind == "ping" && series_value(report, "probe_icmp_packets_sent_count") > 0)
         parts.push_back(
             fmt::format("{}/{} replies", series_value(report, "probe_icmp_packets_received_count"),
@@ -113,7 +138,7 @@ public:
         if (verbose)
             for (const auto& entry : outcome_.report.log)
                 log_line(entry);
-        next_step();
+        next();
         return std::move(out_);
     }
 
@@ -161,11 +186,15 @@ public:
     {
         const auto& all = outcome_.report.phases;
         constexpr int cell = 11;  // five of them in 60 columns
+        const std::string_view failed = failed_phase(outcome_.report.verdict);
         std::string names;
         std::string times;
         for (const Phase& phase : all) {
             names += padded(phase.name, cell);
-            times += padded(phase.reached ? duration_text(phase.seconds) : "—", cell);
+            times += padded(phase.reached          ? duration_text(phase.seconds)
+                            : phase.name == failed ? "FAILED"
+                                                   : "—",
+                cell);
         }
         const auto line = [&](std::string text) {
             while (text.ends_with(' '))
@@ -202,11 +231,12 @@ public:
         out_ += fmt::format("    {}\n", line);
     }
 
-    void detail(std::string_view name, const std::string& value)
+    /// `value` begins at `column`, and so do the lines that it takes.
+    void detail(std::string_view name, const std::string& value, int column = 13)
     {
         bool first = true;
-        for (const std::string& line : wrapped(value, style_.columns - indent - 13)) {
-            out_ += fmt::format("{:{}}{:<13}{}\n", "", indent, first ? name : "", line);
+        for (const std::string& line : wrapped(value, style_.columns - indent - column)) {
+            out_ += fmt::format("{:{}}{:<{}}{}\n", "", indent, first ? name : "", column, line);
             first = false;
         }
     }
@@ -217,7 +247,7 @@ public:
         if (report.address)
             detail("address", report.address->to_string());
         if (const double hops = series_value(report, "probe_http_redirects"); hops > 0)
-            detail("hops", fmt::format("{} {}", hops, hops == 1 ? "redirect" : "redirects"));
+            detail("hops", counted(hops, "redirect"));
         if (const double limit = series_value(report, "probe_icmp_reply_hop_limit"); limit > 0)
             detail("hop limit", fmt::format("{} in the reply", limit));
         if (report.certificate)
@@ -244,60 +274,18 @@ public:
     void log_line(const checkers::LogEntry& entry)
     {
         static constexpr std::string_view levels[] = {"debug", "info", "warn", "error"};
-        std::string line =
-            fmt::format("{:5} {}", levels[static_cast<std::size_t>(entry.level)], entry.message);
+        std::string line = entry.message;
         for (const checkers::LogField& field : entry.fields)
-            line += fmt::format("  {}={}", field.key, field.value);
+            line += fmt::format(" {}={}", field.key, field.value);
         std::replace(line.begin(), line.end(), '\n', ' ');
-        out_ += fmt::format("{:{}}{}\n", "", indent, cut(line, style_.columns - indent));
+        detail(levels[static_cast<std::size_t>(entry.level)], line, 6);
     }
 
-    void next_step()
+    void next()
     {
-        const auto [command, why] = next();
+        const auto [command, why] = next_step(outcome_);
         if (!command.empty())
             out_ += fmt::format("\n  Try: {}\n       {}\n", command, why);
-    }
-
-    /// What a person would do next: a command and what it tells.
-    std::pair<std::string, std::string> next() const
-    {
-        const Report& report = outcome_.report;
-        const std::string_view code = report.verdict.code;
-        const std::string_view kind = outcome_.kind.name;
-        const std::string& target = outcome_.check.target();
-        const std::string address = report.address ? report.address->to_string() : "";
-        const std::string again = fmt::format("sonde check {} {}", kind, target);
-        if (report.verdict.cause.starts_with("local_") || code == "socket")
-            return {"sonde check ping 127.0.0.1", "whether this host can send at all"};
-        if (code == "resolve")
-            return {"sonde check dns " + host(), "what this host's name server says"};
-        if (code == "connect" || (code == "timeout" && report.verdict.cause == "connect"))
-            return {"sonde check ping " + (address.empty() ? host() : address),
-                "whether the host answers at all"};
-        if (code == "tls")
-            return {again + " --insecure", "the same without verifying the certificate"};
-        if (code == "dns_rcode" || code == "dns_rr_none")
-            return {again + " --record ANY", "what else there is of this name"};
-        if (code == "icmp_loss")
-            return {again + " --count 10", "whether packets are lost again"};
-        if (!code.empty())
-            return {again + " -o logfmt", "every step of the run"};
-        if (report.address && report.address->is_v6() && kind != "ping")
-            return {again + " -4", "the same check over IPv4"};
-        return {};
-    }
-
-    std::string host() const
-    {
-        std::string text = outcome_.check.target();
-        if (const auto scheme = text.find("://"); scheme != std::string::npos)
-            text = text.substr(scheme + 3);
-        text = text.substr(0, text.find_first_of("/?#"));
-        const auto colon = text.rfind(':');
-        return outcome_.kind.name == "dns" ? outcome_.kind.pointed_at(outcome_.check)
-               : colon == std::string::npos || text.ends_with(']') ? text
-                                                                   : text.substr(0, colon);
     }
 
 private:
@@ -368,10 +356,12 @@ void Statistics::take(const Outcome& outcome)
     seconds_.push_back(outcome.report.duration_seconds);
 }
 
-std::string Statistics::text(std::string_view target) const
+std::string Statistics::text(std::string_view target, const Style& style) const
 {
-    std::string out = fmt::format("\n{}: {} of {} passed ({:.1f} %)\n", target, passed_, runs_,
-        runs_ == 0 ? 0 : 100.0 * passed_ / runs_);
+    const std::string passed = fmt::format(
+        ": {} of {} passed ({:.1f} %)", passed_, runs_, runs_ == 0 ? 0 : 100.0 * passed_ / runs_);
+    std::string out =
+        fmt::format("\n{}{}\n", cut(std::string{target}, style.columns - width(passed)), passed);
     if (seconds_.empty())
         return out;
     auto sorted = seconds_;

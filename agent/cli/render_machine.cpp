@@ -106,6 +106,8 @@ std::string render_json(const Outcome& outcome, bool one_line)
     out["verdict"] = name_of(outcome.status());
     out["success"] = report.verdict.passed();
     out["reason"] = reason_of(report.verdict);
+    if (const auto limit = outcome.crossed(); !limit.empty())
+        out["limit_crossed"] = limit;  // "warn" or "crit": why a run that succeeded is not "ok"
     out["started_at"] = timestamp(report.started_at);
     out["duration_seconds"] = report.duration_seconds;
     out["address"] = nullptr;

@@ -57,6 +57,34 @@ TEST_SUITE("cli/check_flags")
         CHECK(page.find("FAILED") != std::string::npos);
     }
 
+    TEST_CASE_FIXTURE(FlagsFixture, "the expectation that is broken is named; those before it held")
+    {
+        const auto states = [&](const std::string& flags) {
+            std::string all;
+            std::istringstream page{http(flags).out};
+            for (std::string line; std::getline(page, line);)
+                if (line.starts_with("      ├") || line.starts_with("      └"))
+                    all += line.substr(line.rfind(' '));
+            return all;
+        };
+        CHECK(states("--expect-body h --expect-body absent --expect-body o") == " ok ok FAILED —");
+        CHECK(states("--expect-no-body x --expect-no-body hello --expect-body h") ==
+              " ok ok FAILED —");
+        CHECK(states("--settings {\"failIfHeaderNotMatchesRegexp\":[{\"header\":\"Content-Length\","
+                     "\"regexp\":\"^5$\"},{\"header\":\"X-No\",\"regexp\":\"1\"}]}") ==
+              " ok ok FAILED");
+        CHECK(states("--settings {\"failIfHeaderMatchesRegexp\":[{\"header\":\"Content-Length\","
+                     "\"regexp\":\"^6$\"},{\"header\":\"Content-Length\",\"regexp\":\"^5$\"}]}") ==
+              " ok ok FAILED");
+        tests::ScriptedServer talker{loop, {{{.send = "one\ntwo\n"}}}};
+        const auto page =
+            sonde({"check", "tcp", talker.address(), "--expect", "^one$", "--expect", "^three$"});
+        CHECK(page.out.find("a line ~ /^one$/                                    ok\n") !=
+              std::string::npos);
+        CHECK(page.out.find("a line ~ /^three$/                                  FAILED\n") !=
+              std::string::npos);
+    }
+
     TEST_CASE_FIXTURE(FlagsFixture, "what http sends")
     {
         const std::string headers = folder.write("headers", "X-One: 1\n\nX-Two: 2\n");
@@ -69,6 +97,9 @@ TEST_SUITE("cli/check_flags")
                  "Authorization: Bearer s3cret", "Content-Length: 4"})
             CHECK(request().find(std::string{"\r\n"} + line + "\r\n") != std::string::npos);
         CHECK(outcome.out.find("s3cret") == std::string::npos);
+        const std::string body = folder.write("body", "two\nlines\n\n");
+        sonde({"check", "http", url, "--method", "POST", "--body-file", body});
+        CHECK(request(1).find("\r\nContent-Length: 11\r\n") != std::string::npos);
     }
 
     TEST_CASE_FIXTURE(FlagsFixture, "flags add to --settings, and win where there is one value")
@@ -104,7 +135,13 @@ TEST_SUITE("cli/check_flags")
             "--record: a check of kind ping has no such setting; it is for dns\n");
         refused({"http", url, "--expect-status", "20x"}, "--expect-status: \"20x\" is neither");
         refused({"ping", "127.0.0.1", "--size", "big"}, "--size: \"big\" is not a number");
+        refused({"dns", "sonde.test", "--port", "99999999999999999999"}, "is not a number");
         refused({"ping", "127.0.0.1", "--packets", "11"}, "settings.ping.packetCount");
+        refused({"http", url, "--body", "\xff"}, "--body: is not UTF-8\n");
+        refused({"http", url, "--header", "X: \xff"}, "--header: is not UTF-8\n");
+        refused({"http", url, "--body-file", folder.write("bytes", "a\xff")}, "is not UTF-8\n");
+        refused({"http", url, "--token-file", folder.write("empty", "\n")}, "is empty\n");
+        refused({"tcp", "127.0.0.1:1", "--send", ""}, "--send: \"\" is no line");
         refused({"http", url, "--ca", folder.path("none")}, "--ca: ");
         refused({"http", url, "--warn", "x"}, "--warn: \"x\" is not a duration");
         refused({"http", url, "--warn", "2s", "--crit", "1s"}, "--warn: must not be longer");
@@ -126,6 +163,8 @@ TEST_SUITE("cli/check_flags")
         CHECK(warned.out.find("WARNING") != std::string::npos);
         CHECK(http("--warn 0s --crit 0s").status == 2);
         CHECK(http("--warn 0s -o json").json()["verdict"] == "warning");
+        CHECK(http("--warn 0s -o json").json()["limit_crossed"] == "warn");
+        CHECK_FALSE(http("--warn 20s -o json").json().contains("limit_crossed"));
     }
 
     TEST_CASE_FIXTURE(FlagsFixture, "many runs: a row each, then the figures")
@@ -163,6 +202,13 @@ TEST_SUITE("cli/check_flags")
         CHECK(refused.status == 3);
         CHECK(refused.error.find("broken.yaml:1: ") != std::string::npos);
         CHECK(sonde({"check", "-f", folder.path("none")}).status == 3);
+        tests::ScriptedServer silent{loop, {{{.await = "never"}}}};
+        const std::string slow = folder.write(
+            "slow.yaml", fmt::format("{{job: j, target: \"{}\", timeout: 60000, settings: {{tcp: "
+                                     "{{queryResponse: [{{expect: eA==}}]}}}}}}\n",
+                             silent.address()));
+        CHECK(sonde({"check", "-f", slow, "--timeout", "50ms"}).out.find("timeout.query") !=
+              std::string::npos);
         CHECK(sonde({"check", "http", url, "-f", file}).status == 3);
     }
 
@@ -184,12 +230,38 @@ TEST_SUITE("cli/check_flags")
         CHECK(http("-v").out.find("Received HTTP response") != std::string::npos);
     }
 
+    TEST_CASE_FIXTURE(CliFixture, "bash completes what its script offers")
+    {
+        const std::string script = folder.write("completion", sonde({"completion", "bash"}).out);
+        const auto offered = [&](const std::string& words) {
+            const std::string command = fmt::format(
+                "bash -c 'source {}; COMP_WORDS=({}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1)); "
+                "_sonde; echo \"${{COMPREPLY[*]}}\"'",
+                script, words);
+            std::string out(4096, '\0');
+            std::FILE* const pipe = ::popen(command.c_str(), "r");
+            REQUIRE(pipe != nullptr);
+            out.resize(std::fread(out.data(), 1, out.size(), pipe));
+            ::pclose(pipe);
+            return out;
+        };
+        CHECK(offered("sonde ch").starts_with("check"));
+        CHECK(offered("sonde check h") == "http\n");
+        CHECK(offered("sonde check http --expect-s") == "--expect-status\n");
+        CHECK(offered("sonde check -o j") == "json jsonl\n");
+        CHECK(offered("sonde config c") == "check\n");
+        CHECK(offered("sonde config check --a") == "--allow-inline-secrets\n");
+        CHECK(offered("sonde check tcp run:80 --t") == "--timeout --token-file --tls --tcp\n");
+        CHECK(offered("sonde completion z") == "zsh\n");
+        CHECK(offered("sonde check -f \"\"") == "\n");  // names of files are bash's own
+    }
+
     TEST_CASE_FIXTURE(CliFixture, "completion knows verbs and flags; other shells are refused")
     {
         const auto bash = sonde({"completion", "bash"});
         CHECK(bash.status == 0);
-        for (const char* word :
-            {"complete -F _sonde sonde", "--expect-status", "completion", "dns http ping tcp"})
+        for (const char* word : {"complete -o default -F _sonde sonde", "--expect-status",
+                 "completion", "dns http ping tcp"})
             CHECK(bash.out.find(word) != std::string::npos);
         CHECK(sonde({"completion", "zsh"}).out.starts_with("#compdef sonde\n"));
         CHECK(sonde({"completion", "fish"}).out.find("-l expect-status") != std::string::npos);

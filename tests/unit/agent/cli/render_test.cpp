@@ -1,3 +1,4 @@
+#include "agent/cli/next_step.h"
 #include "agent/cli/render.h"
 #include "checkers/registry.h"
 
@@ -157,7 +158,7 @@ TEST_SUITE("cli/render")
               "      nobody there\n"
               "\n"
               "    resolve    connect\n"
-              "    12.3 ms    —\n"
+              "    12.3 ms    FAILED\n"
               "\n"
               "      address      192.0.2.7\n"
               "      series       19 basic / 19 full\n"
@@ -193,6 +194,23 @@ TEST_SUITE("cli/render")
                 CHECK((characters <= columns || is_command));
             }
         }
+    }
+
+    TEST_CASE("the command to try next can be pasted into a shell")
+    {
+        const auto step = [](std::string_view target, Verdict verdict) {
+            const Run run{report(std::move(verdict)), target};
+            return cli::next_step(run.outcome).command;
+        };
+        CHECK(step("h:80", Verdict::fail("tcp_expect", "")) == "sonde check tcp h:80 -o logfmt");
+        CHECK(step("h/?a=b&c='", Verdict::fail("tls", "")) ==
+              R"(sonde check tcp 'h/?a=b&c='\''' --insecure)");
+        CHECK(step("[2001:db8::1]:80", Verdict::fail("connect", "")) ==
+              "sonde check ping 2001:db8::1");
+        CHECK(step("h.test:80", Verdict::fail("resolve", "", "nxdomain")) ==
+              "sonde check dns h.test");
+        CHECK(step("[::1]:80", Verdict::fail("resolve", "", "wrong_family")) ==
+              "sonde check tcp '[::1]:80'");
     }
 
     TEST_CASE("limits turn a passing run into a warning or a failure")
@@ -276,8 +294,10 @@ TEST_SUITE("cli/render")
             figures.take(Run{passed}.outcome);
         }
         figures.take(Run{report(Verdict::fail("connect", "why"))}.outcome);
-        CHECK(figures.text("t") == "\nt: 3 of 4 passed (75.0 %)\n"
-                                   "min 100 ms, mean 200 ms, p95 300 ms, max 300 ms\n");
+        CHECK(figures.text(std::string(200, 't'), {.columns = 60})
+                .starts_with("\n" + std::string(35, 't') + "…: 3 of 4 passed (75.0 %)\n"));
+        CHECK(figures.text("t", {}) == "\nt: 3 of 4 passed (75.0 %)\n"
+                                       "min 100 ms, mean 200 ms, p95 300 ms, max 300 ms\n");
     }
 
     TEST_CASE("people see how long a certificate is good for")
