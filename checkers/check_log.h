@@ -80,9 +80,7 @@ public:
     /// A line of the wrapper around every kind.
     void frame(Level level, std::string_view message, Fields fields);
 
-    bool empty() const { return entries_.empty(); }
     std::vector<LogEntry> take() { return std::move(entries_); }
-    const std::vector<LogEntry>& entries() const { return entries_; }
 
 private:
     static constexpr std::size_t usual_lines = 16;

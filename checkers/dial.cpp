@@ -91,10 +91,7 @@ CheckLog::Fields explained(const std::string& host, net::IpVersion version,
 Verdict log_failure(Run& run, const std::string& host, net::IpVersion version,
     const net::ResolveFailure& failure, LookupLines lines)
 {
-    auto verdict = Verdict::fail("resolve",
-        fmt::format("no usable address for host {}: {}", host, failure.message), failure.cause)
-                       .with("host", host)
-                       .with("ip_version", version_text(version));
+    Verdict verdict = unresolved(host, version, failure);
     if (lines != LookupLines::ping) {
         fail(run, "Resolution with IP protocol failed", explained(host, version, failure, lines),
             verdict);
@@ -109,6 +106,15 @@ Verdict log_failure(Run& run, const std::string& host, net::IpVersion version,
 }
 
 }  // namespace
+
+Verdict unresolved(
+    std::string_view host, net::IpVersion version, const net::ResolveFailure& failure)
+{
+    return Verdict::fail("resolve",
+        fmt::format("no usable address for host {}: {}", host, failure.message), failure.cause)
+        .with("host", host)
+        .with("ip_version", version_text(version));
+}
 
 asio::awaitable<Chosen> choose_address(
     Run& run, std::string host, net::IpVersion version, LookupLines lines)

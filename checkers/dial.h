@@ -25,6 +25,10 @@ struct Chosen {
 asio::awaitable<Chosen> choose_address(
     Run& run, std::string host, net::IpVersion version, LookupLines lines);
 
+/// "resolve", not logged.
+Verdict unresolved(
+    std::string_view host, net::IpVersion version, const net::ResolveFailure& failure);
+
 /// FNV-1a, 32 bit, over 4 or 16 address bytes. `as_v6`: an IPv4 address counts as ::ffff:a.b.c.d.
 std::uint32_t address_hash(const asio::ip::address& address, bool as_v6 = false);
 

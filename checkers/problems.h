@@ -12,16 +12,6 @@ class Problems {
 public:
     void add(Error problem) { all_.push_back(std::move(problem)); }
 
-    /// The value; where there is none, that is noted and a default one stands in.
-    template <class T>
-    T value_of(Result<T> result)
-    {
-        if (result)
-            return std::move(*result);
-        add(result.error());
-        return T{};
-    }
-
     bool none() const { return all_.empty(); }
     const std::vector<Error>& all() const { return all_; }
 

@@ -103,8 +103,9 @@ void append(std::string& line, std::string_view key, std::string_view value)
         line += value;
     else if (all_plain(value, true))
         line.append(1, '"').append(value).append(1, '"');
-    else if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(),
-                                     [](char c) { return special(static_cast<unsigned char>(c)); }))
+    else if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(), [](char c) {
+                 return special(static_cast<unsigned char>(c));
+             }))
         append_quoted(line, value);
     else
         line += value;

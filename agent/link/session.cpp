@@ -34,6 +34,7 @@ SessionEnd end_of(const grpc::Status& status, std::string_view call)
     case grpc::StatusCode::PERMISSION_DENIED:
         end.kind = Kind::fatal;
         end.why.reason = "not_authorized";
+        end.why.message += ": check api.token";
         break;
     case grpc::StatusCode::UNIMPLEMENTED:
         end.kind = Kind::fatal;

@@ -48,7 +48,7 @@ private:
     struct Shape {
         std::vector<std::pair<const checkers::Metric*, std::vector<std::string>>> observed;
         std::shared_ptr<const Labelling> labels;
-        std::vector<std::size_t> gauges;  ///< indices into all values of a run, see values_of()
+        std::vector<std::size_t> gauges;  ///< places in all values of a run, see take()
         struct Derived {
             std::size_t gauge;     ///< what it observes
             Histogram* histogram;  ///< null: the summary

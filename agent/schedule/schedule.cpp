@@ -300,11 +300,13 @@ void Schedule::State::collector_error(Job& job, const Error& why)
                                    {"reason", why.reason}, {"why", why.message}});
 }
 
+/// Not while a run is due or under way: its samples will carry the time it was due, and a receiver
+/// refuses what is older than it has.
 void Schedule::State::republish(Job& job, Time now)
 {
     const bool too_near =
         now - job.last_due < away_from_runs || runs.next(job.number) - now < away_from_runs;
-    if (!job.last || too_near)
+    if (!job.last || job.running || too_near)
         return;
     const auto at = wall.ms(now);
     job.last_published_ms = std::max(job.last_published_ms, at);

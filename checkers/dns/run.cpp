@@ -219,8 +219,8 @@ asio::awaitable<Exchanged> DnsChecker::attempts(Run& run, Exchange asked, int& r
     for (; several && retry < most_retries; ++retry) {
         log_query(run, asked.server, retry);
         asked.id = random_id();
-        const auto until = net::Clock::now() + left * share_percent / 100;
-        auto answered = co_await net::until(until, exchange(run, asked));
+        const auto share_ends = net::Clock::now() + left * share_percent / 100;
+        auto answered = co_await net::until(share_ends, exchange(run, asked));
         if (answered)
             co_return std::move(*answered);
     }

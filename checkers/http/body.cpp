@@ -65,8 +65,8 @@ public:
     {
         if (complete_)
             return true;  // what follows the stream is ignored
-        head_ += bytes;
         if (!started_) {
+            head_ += bytes;
             if (head_.size() < 2)
                 return true;
             const auto first = static_cast<unsigned char>(head_[0]);

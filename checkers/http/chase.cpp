@@ -51,8 +51,14 @@ Chase::Chase(Run& run, const Settings& settings)
 
 Chase::~Chase()
 {
-    if (!observed_ && !hops_.empty() && hops_.back().is_final())
-        observe_response(hops_.back());  // the deadline came while its body was read
+    if (!observed_ && !hops_.empty()) {  // the deadline came
+        Hop& last = hops_.back();
+        if (last.is_final()) {
+            last.stamps.end = Clock::now();
+            observe_response(last);
+        }
+        log_timings();
+    }
     observe_phases();
 }
 
@@ -194,12 +200,8 @@ asio::awaitable<Verdict> Chase::find_next_address(Stamps& stamps)
     looking_ = stamps.lookup_start;
     run_.phase = "resolve";
     const auto resolved = co_await run_.net.resolver.resolve(host, settings_.ip);
-    if (!resolved) {
-        const auto& why = resolved.error();
-        co_return Verdict::fail("resolve",
-            fmt::format("no usable address for host {}: {}", host, why.message), why.cause)
-            .with("host", host);
-    }
+    if (!resolved)
+        co_return unresolved(host, settings_.ip, resolved.error());
     addresses_[host] = resolved->address;
     if (resolved->source != net::Resolution::Source::literal)
         stamps.lookup_end = Clock::now();
@@ -211,7 +213,7 @@ asio::awaitable<Verdict> Chase::find_next_address(Stamps& stamps)
 Verdict Chase::no_response(const Hop& hop, Verdict verdict)
 {
     observed_ = true;
-    if (verdict.code == "tls")  // refused, but seen (DEV-11)
+    if (verdict.code == "tls" && !hop.peer().cause.empty())  // refused, but seen (DEV-11)
         observe_peer(
             run_, hop.peer(), net::tls_version_name(hop.peer().version), hop.tls_cipher(), false);
     CheckLog::Fields fields = err(verdict.message);

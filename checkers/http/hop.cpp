@@ -57,6 +57,8 @@ CURLcode Hop::tls_callback(CURL*, void* context, void* self)
 }
 
 /// Nobody tells when the proxy has been reached: when the deadline closes the socket it shows.
+/// libcurl keeps `self` with the connection, not with the handle: that the hop is still there rests
+/// on CURLOPT_FORBID_REUSE, with which a connection ends within its transfer.
 int Hop::close_callback(void* self, curl_socket_t socket)
 {
     auto& hop = *static_cast<Hop*>(self);

@@ -64,12 +64,17 @@ private:
     static constexpr std::size_t most_header_bytes = 300 * 1024;
 
     void prepare(CURL* easy);
-    void use_proxy(CURL* easy, const std::string& name);
+    void use_proxy(CURL* easy);
     void trust(CURL* easy);
     void set_request(CURL* easy);
     std::string request_target() const;
     void note_tls();
     Verdict judge(CURL* easy, CURLcode code);
+    Verdict no_response(
+        CURLcode code, const boost::system::error_code& system, const std::string& detail);
+    Verdict connect_failed(
+        const boost::system::error_code& system, const std::string& detail) const;
+    Verdict request_failed(std::string_view why, std::string_view cause) const;
     std::optional<Verdict> proxy_failure(
         CURL* easy, CURLcode code, const boost::system::error_code& system);
     Verdict tls_verdict(std::string_view detail) const;
@@ -103,7 +108,6 @@ private:
     Verdict body_failure_ = Verdict::pass();
     std::unique_ptr<curl_slist, void (*)(curl_slist*)> header_list_{nullptr, curl_slist_free_all};
     std::unique_ptr<curl_slist, void (*)(curl_slist*)> connect_to_{nullptr, curl_slist_free_all};
-    std::unique_ptr<curl_slist, void (*)(curl_slist*)> resolve_{nullptr, curl_slist_free_all};
     std::unique_ptr<curl_slist, void (*)(curl_slist*)> proxy_headers_{nullptr, curl_slist_free_all};
     char detail_[CURL_ERROR_SIZE] = "";
 };

@@ -1,5 +1,4 @@
 // How a hop is told to libcurl (spec 02 §2.4, §9.1).
-#include "agent/base/host_port.h"
 #include "agent/base/text.h"
 #include "checkers/http/hop.h"
 
@@ -19,10 +18,10 @@ void Hop::prepare(CURL* easy)
 {
     curl_easy_reset(easy);  // but for its cookies
     const Url& url = request_.url;
-    // libcurl takes SNI from the URL, so the URL has the name to verify and the address is pinned.
-    const std::string name = bracketed(url.https ? request_.tls_name : url.host);
+    // What is sent as SNI and verified is peer_.name, whatever libcurl takes from the URL.
+    const std::string host = bracketed(url.host);
     const std::string base =
-        fmt::format("{}://{}:{}{}", url.https ? "https" : "http", name, url.port, url.path);
+        fmt::format("{}://{}:{}{}", url.https ? "https" : "http", host, url.port, url.path);
     curl_easy_setopt(easy, CURLOPT_URL, base.c_str());  // its path is for cookies alone
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -34,9 +33,9 @@ void Hop::prepare(CURL* easy)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");  // not what the environment says
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
     if (request_.proxy)
-        use_proxy(easy, name);
+        use_proxy(easy);
     else
-        append(connect_to_, fmt::format("{}:{}:{}:{}", name, url.port,
+        append(connect_to_, fmt::format("{}:{}:{}:{}", host, url.port,
                                 bracketed(request_.address.to_string()), url.port));
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, connect_to_.get());
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 64L * 1024);
@@ -56,17 +55,13 @@ void Hop::prepare(CURL* easy)
         trust(easy);
 }
 
-/// The proxy resolves the target's name; its own name is resolved by us (spec 02 §9.1).
-void Hop::use_proxy(CURL* easy, const std::string& name)
+/// The proxy resolves the target's name; its own name is resolved by us, and libcurl is given the
+/// address: CURLOPT_RESOLVE would pin it for all transfers, pushes too, for as long as we live. SNI
+/// and verification go by the name all the same (net::TlsPeer::name).
+void Hop::use_proxy(CURL* easy)
 {
     const Proxy& proxy = *request_.proxy;
-    const Url& url = request_.url;
-    if (!is_ip_literal(proxy.url.host)) {
-        append(resolve_, fmt::format("{}:{}:{}", proxy.url.host, proxy.url.port,
-                             bracketed(request_.address.to_string())));
-        curl_easy_setopt(easy, CURLOPT_RESOLVE, resolve_.get());
-    }
-    curl_easy_setopt(easy, CURLOPT_PROXY, proxy.text().c_str());
+    curl_easy_setopt(easy, CURLOPT_PROXY, proxy.text_at(request_.address.to_string()).c_str());
     if (proxy.authorized) {
         curl_easy_setopt(easy, CURLOPT_PROXYAUTH, static_cast<long>(CURLAUTH_BASIC));
         curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, proxy.username.c_str());
@@ -76,11 +71,8 @@ void Hop::use_proxy(CURL* easy, const std::string& name)
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
-    if (!url.https)
+    if (!request_.url.https)
         return;
-    if (name != bracketed(url.host))  // the tunnel goes to the host, TLS names another
-        append(
-            connect_to_, fmt::format("{}:{}:{}:{}", name, url.port, bracketed(url.host), url.port));
     append(proxy_headers_, "Proxy-Connection:");
     for (const auto& [header, value] : proxy.connect_headers)
         append(proxy_headers_, value.empty() ? header + ';' : fmt::format("{}: {}", header, value));

@@ -65,12 +65,12 @@ Verdict Hop::judge(CURL* easy, CURLcode code)
     const boost::system::error_code system{
         static_cast<int>(number), boost::system::system_category()};
     const std::string detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
-    const std::string where = request_.url.text();
     if (head_.complete()) {
         body_.finish(head_.bodyless(head_request()));
         if (code != CURLE_OK && !stopped_ && final_)
             body_failure_ = Verdict::fail("http_body_read",
-                fmt::format("the body of {} could not be read to its end: {}", where, detail),
+                fmt::format(
+                    "the body of {} could not be read to its end: {}", request_.url.text(), detail),
                 code == CURLE_PARTIAL_FILE                          ? "truncated"
                 : detail.ends_with("in chunked-encoding")           ? "malformed"
                 : code == CURLE_HTTP2_STREAM || code == CURLE_HTTP2 ? "stream_error"
@@ -78,28 +78,41 @@ Verdict Hop::judge(CURL* easy, CURLcode code)
                                                                     : "");
         return Verdict::pass();
     }
-    const auto request_failed = [&](std::string_view why, std::string_view cause) {
-        return Verdict::fail(
-            "http_request", fmt::format("no response from {}: {}", where, why), cause);
-    };
     if (malformed_)
         return request_failed(head_.error(), "malformed");
     if (header_bytes_ > most_header_bytes)
         return request_failed("the header is too large", "too_large");
     if (auto of_proxy = proxy_failure(easy, code, system))
         return std::move(*of_proxy);
+    return no_response(code, system, detail);
+}
+
+Verdict Hop::request_failed(std::string_view why, std::string_view cause) const
+{
+    return Verdict::fail(
+        "http_request", fmt::format("no response from {}: {}", request_.url.text(), why), cause);
+}
+
+Verdict Hop::connect_failed(
+    const boost::system::error_code& system, const std::string& detail) const
+{
+    const auto cause = cause_of(system, request_.address);
+    const auto* const who =
+        cause.starts_with("local_") ? "this probe cannot connect to" : "connection failed to";
+    const std::string address = request_.address.to_string();
+    return Verdict::fail("connect",
+        fmt::format("{} {} port {}: {}", who, address, request_.url.port,
+            system ? system.message() : detail),
+        cause)
+        .with("address", fmt::format("{}:{}", bracketed(address), request_.url.port));
+}
+
+Verdict Hop::no_response(
+    CURLcode code, const boost::system::error_code& system, const std::string& detail)
+{
     switch (code) {
-    case CURLE_COULDNT_CONNECT: {
-        const auto cause = cause_of(system, request_.address);
-        const auto* const who =
-            cause.starts_with("local_") ? "this probe cannot connect to" : "connection failed to";
-        return Verdict::fail("connect",
-            fmt::format("{} {} port {}: {}", who, request_.address.to_string(), request_.url.port,
-                system ? system.message() : detail),
-            cause)
-            .with("address",
-                fmt::format("{}:{}", bracketed(request_.address.to_string()), request_.url.port));
-    }
+    case CURLE_COULDNT_CONNECT:
+        return connect_failed(system, detail);
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
@@ -119,7 +132,7 @@ Verdict Hop::judge(CURL* easy, CURLcode code)
     case CURLE_SEND_ERROR:
         if (request_.url.https && peer_.alert)  // TLS 1.3 refuses a certificate after the handshake
             return tls_verdict(detail);
-        return request_failed(detail, number != 0 ? cause_of(system) : "reset");
+        return request_failed(detail, system ? cause_of(system) : "reset");
     case CURLE_UNSUPPORTED_PROTOCOL:
         if (stamps.ready && !stamps.first_byte)
             stamps.first_byte = stamps.end;  // bytes without a status line: no callback saw them

@@ -36,6 +36,21 @@ Finding broken(const HeaderRule& rule, std::size_t values, std::string line, std
 
 }  // namespace
 
+std::string accepted_text(std::span<const int> statuses)
+{
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < statuses.size(); ++i) {
+        const int first = statuses[i];
+        bool whole = first % 100 == 0 && i + 99 < statuses.size();
+        for (std::size_t next = 1; whole && next < 100; ++next)
+            whole = statuses[i + next] == first + static_cast<int>(next);
+        parts.push_back(whole ? fmt::format("{}xx", first / 100) : std::to_string(first));
+        if (whole)
+            i += 99;
+    }
+    return parts.empty() ? "2xx" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
 std::optional<Finding> judge_status(const Settings& settings, int status)
 {
     const auto& valid = settings.valid_status_codes;
@@ -45,7 +60,7 @@ std::optional<Finding> judge_status(const Settings& settings, int status)
     if (accepted)
         return std::nullopt;
     auto fields = field("status_code", status);
-    const std::string wanted = valid.empty() ? "2xx" : fmt::format("{}", fmt::join(valid, " "));
+    const std::string wanted = accepted_text(valid);
     auto verdict =
         Verdict::fail("http_status", fmt::format("status {}, accepted: {}", status, wanted))
             .with("status", status)
@@ -53,7 +68,7 @@ std::optional<Finding> judge_status(const Settings& settings, int status)
     std::string line = "Invalid HTTP response status code, wanted 2xx";
     if (!valid.empty()) {
         line = "Invalid HTTP response status code";
-        fields.emplace_back("valid_status_codes", fmt::format("[{}]", wanted));
+        fields.emplace_back("valid_status_codes", fmt::format("[{}]", fmt::join(valid, " ")));
     }
     return Finding{std::move(line), std::move(fields), std::move(verdict), false};
 }

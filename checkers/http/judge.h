@@ -6,6 +6,7 @@
 #include "checkers/http/response.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct Finding {
     bool of_pattern = false;  ///< counts for probe_failed_due_to_regex
 };
 
+/// "2xx, 301": whole classes are shortened; what holds when there is none: "2xx".
+std::string accepted_text(std::span<const int> statuses);
 std::optional<Finding> judge_status(const Settings& settings, int status);
 /// The first header rule that is broken.
 std::optional<Finding> judge_headers(const Settings& settings, const ResponseHead& head);

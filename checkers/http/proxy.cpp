@@ -4,9 +4,9 @@
 
 namespace sonde::checkers::http {
 
-std::string Proxy::text() const
+std::string Proxy::text_at(std::string_view host) const
 {
-    return fmt::format("{}://{}:{}", url.https ? "https" : "http", bracketed(url.host), url.port);
+    return fmt::format("{}://{}:{}", url.https ? "https" : "http", bracketed(host), url.port);
 }
 
 Result<Proxy> parse_proxy(std::string_view text)

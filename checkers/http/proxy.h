@@ -18,7 +18,9 @@ struct Proxy {
     bool authorized = false;
     std::vector<std::pair<std::string, std::string>> connect_headers;  ///< of CONNECT alone
 
-    std::string text() const;  ///< scheme, host and port: no credentials
+    std::string text() const { return text_at(url.host); }  ///< scheme, host, port: no credentials
+    /// The same with another host: where the name has been resolved already.
+    std::string text_at(std::string_view host) const;
 };
 
 /// @return Error "bad_value": no http or https URL.

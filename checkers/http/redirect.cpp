@@ -104,8 +104,10 @@ std::string Chain::tls_name() const
     const std::string* own = settings_.find_header("host");
     if (!own || own->empty())
         return url_.host;
-    const auto split = split_host_port(*own);
-    return split ? split->host : *own;
+    if (const auto split = split_host_port(*own))
+        return split->host;
+    const bool in_brackets = own->starts_with('[') && own->ends_with(']');
+    return in_brackets ? own->substr(1, own->size() - 2) : *own;
 }
 
 void Chain::follow(const ResponseHead& from, Url location, bool absolute)

@@ -15,6 +15,7 @@ bool is_digits(std::string_view text)
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// Of digits; −1 when there are too many.
 std::int64_t number(std::string_view text)
 {
     std::int64_t value = -1;
@@ -53,8 +54,9 @@ bool ResponseHead::start(std::string_view line)
     headers_.clear();
     const auto blank = line.find(' ');
     const auto version = line.substr(0, blank);
-    const auto code = blank == std::string_view::npos ? "" : line.substr(blank + 1, 3);
-    if (!version.starts_with("HTTP/") || !is_digits(code)) {
+    const auto rest = blank == std::string_view::npos ? "" : line.substr(blank + 1);
+    const auto code = rest.substr(0, rest.find(' '));
+    if (!version.starts_with("HTTP/") || code.size() != 3 || !is_digits(code)) {
         error_ = "no status line";
         return false;
     }
@@ -71,7 +73,7 @@ ResponseHead::Line ResponseHead::finish()
     }
     const auto lengths = values("content-length");
     for (const std::string& length : lengths)
-        if (!is_digits(length) || length != lengths.front()) {
+        if (!is_digits(length) || number(length) < 0 || length != lengths.front()) {
             error_ = "Content-Length is no number, or there are two";
             return Line::malformed;
         }

@@ -36,6 +36,13 @@ std::string value_of(std::string_view name, const Pattern::Captures& captures)
     return found == captures.named.end() ? "" : found->second;
 }
 
+std::string without_cr(std::string line)
+{
+    if (line.ends_with('\r'))
+        line.pop_back();
+    return line;
+}
+
 }  // namespace
 
 std::optional<std::string> LineBuffer::next()
@@ -45,16 +52,14 @@ std::optional<std::string> LineBuffer::next()
         return std::nullopt;
     std::string line = buffer_.substr(0, end);
     buffer_.erase(0, end + 1);
-    if (line.ends_with('\r'))
-        line.pop_back();
-    return line;
+    return without_cr(std::move(line));
 }
 
 std::optional<std::string> LineBuffer::rest()
 {
     if (buffer_.empty())
         return std::nullopt;
-    return std::exchange(buffer_, {});
+    return without_cr(std::exchange(buffer_, {}));
 }
 
 bool LineBuffer::too_long() const

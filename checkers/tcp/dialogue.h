@@ -20,7 +20,8 @@ public:
     /// The next complete line without its end; nullopt: more bytes are needed.
     std::optional<std::string> next();
 
-    /// What is left at the end of the stream, if that is a line: not empty.
+    /// What is left at the end of the stream, if that is a line: not empty. A CR at its end goes,
+    /// as the peers do it.
     std::optional<std::string> rest();
 
     bool too_long() const;  ///< the line now beginning has no end within the limit

@@ -243,7 +243,8 @@ asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::strin
     peer_.name = settings_.server_name;
     const Stopwatch shaking;
     Verdict secured = co_await connection_.handshake(**context, peer_);
-    observe_peer(run_, peer_, connection_.tls_version(), connection_.tls_cipher(), false);
+    if (secured.passed() || !peer_.cause.empty())  // refused, but seen (DEV-11)
+        observe_peer(run_, peer_, connection_.tls_version(), connection_.tls_cipher(), false);
     if (!secured.passed()) {
         CheckLog::Fields fields = err(secured.message);
         co_return fail(run_, failed, std::move(fields), std::move(secured));

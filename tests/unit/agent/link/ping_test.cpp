@@ -48,7 +48,7 @@ TEST_SUITE("agent/link/ping")
         start();
         until([&] { return given_up.has_value(); });
         CHECK(given_up->reason == "not_authorized");
-        CHECK(given_up->message == "Ping: go away (gRPC code 7)");
+        CHECK(given_up->message == "Ping: go away (gRPC code 7): check api.token");
     }
 
     TEST_CASE_FIXTURE(LinkFixture, "an API that has no pings is not asked for more")

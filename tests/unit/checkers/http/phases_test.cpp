@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 using namespace sonde;
 using namespace std::chrono_literals;
 using tests::answer;
@@ -46,6 +48,9 @@ TEST_SUITE("checkers/http")
             CHECK(reasons_of(report) == "timeout");
             CHECK(report.verdict.cause == row.cause);
             check_series(report, row.series);
+            const auto lines = tests::lines_of(report);
+            CHECK(std::count(lines.begin(), lines.end(), "debug Response timings for roundtrip") ==
+                  1);
         }
     }
 

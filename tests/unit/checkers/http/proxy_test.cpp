@@ -1,6 +1,8 @@
 // Spec 02 §2.5, and the rows H79, H80, H95 and H96 of §7.1.
 #include "agent/base/text.h"
+#include "agent/net/http_client.h"
 #include "tests/support/http_rows.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/tls_server.h"
 #include "tests/support/tunnel_proxy.h"
 
@@ -118,6 +120,28 @@ TEST_SUITE("checkers/http/proxy")
             through(fmt::format("https://127.0.0.1:{}", other.port()), trusting()));
         CHECK(refused.verdict.code == "http_request");
         CHECK(refused.verdict.cause == "proxy_unreachable");
+    }
+
+    TEST_CASE_FIXTURE(ProxyFixture, "a proxy is asked for by name; its address stays in the run")
+    {
+        const tests::ScratchFolder folder;
+        net::ResolverFiles files;
+        files.hosts = folder.write("hosts", "127.0.0.1 proxy.test\n");
+        resolve_with(files);
+        tests::TlsServer proxy{loop, as({"proxy.test"}), {{end_of_head, tests::ok("hi")}}};
+        const std::string authority_text = fmt::format("proxy.test:{}", proxy.port());
+        const auto report =
+            ask("http://shop.test/", through("https://" + authority_text, trusting()));
+        CHECK(report.verdict.message == "");
+        CHECK(proxy.asked_for() == "proxy.test");
+
+        net::HttpClient client{curl, {"", "", false}};
+        net::HttpCall call;
+        call.url = "http://" + authority_text;
+        call.timeout = std::chrono::seconds{1};
+        const auto answer = tests::await(loop, client.send(std::move(call)));
+        CAPTURE(answer.error);
+        CHECK(answer.error.find("esolv") != std::string::npos);
     }
 
     TEST_CASE_FIXTURE(ProxyFixture, "credentials of the proxy go to the proxy alone")

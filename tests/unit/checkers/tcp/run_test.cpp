@@ -67,6 +67,8 @@ TEST_SUITE("checkers/tcp")
         CHECK(lines.next() == std::nullopt);
         CHECK(lines.rest() == "b");
         CHECK(lines.rest() == std::nullopt);
+        lines.add("c\r");
+        CHECK(lines.rest() == "c");
         lines.add(std::string(65535, 'x') + "\n");
         CHECK_FALSE(lines.too_long());
         lines.discard();
