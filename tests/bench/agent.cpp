@@ -7,8 +7,11 @@
 //                              in turn; answers "ok"
 //   clear                      none any more
 //   count                      answers "STARTED FAILED IN_FLIGHT"
-//   measure COUNT GAP_MS FILE  single runs beside the schedule, one every GAP_MS. A line of FILE
-//                              is "PHASE JSON"; answers "LINE:SECONDS …", negative: failed
+//   measure COUNT GAP_US FILE  single runs beside the schedule, one every GAP_US. A line of FILE
+//                              is "PHASE JSON"; answers "LINE:SECONDS:STARVED:BUSY …". SECONDS is
+//                              negative for a failed run; STARVED are the microseconds in which
+//                              the thread could have run during it, but had no core; BUSY those
+//                              for which the news that ended it may have lain there
 
 #include "agent/net/curl_multi.h"
 #include "agent/net/http_client.h"
@@ -30,9 +33,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fcntl.h>
 #include <prometheus/registry.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -44,6 +51,7 @@ namespace {
 
 using namespace sonde;
 namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// The one tenant there is.
@@ -103,6 +111,21 @@ double own_metric(const prometheus::Registry& registry, std::string_view name)
     return sum;
 }
 
+/// No event that the loop works on happened before: when it began to look for the first of them.
+Clock::time_point news_since;
+
+/// Microseconds in which this thread could have run, but had no core, since it began.
+double starved_us()
+{
+    static const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    std::array<char, 64> text{};
+    if (::pread(file, text.data(), text.size() - 1, 0) <= 0)
+        return 0;
+    char* rest = nullptr;
+    std::strtod(text.data(), &rest);  // what it did run
+    return std::strtod(rest, nullptr) / 1000;
+}
+
 class Agent {
 public:
     Agent(std::size_t max_in_flight, const std::string& push_url) : tenants_{push_url}
@@ -124,7 +147,7 @@ private:
     asio::awaitable<void> obey();
     asio::awaitable<std::string> answer(std::string line);
     void put(int count, int period_ms, const std::string& file);
-    asio::awaitable<std::string> measure(int count, int gap_ms, std::string file);
+    asio::awaitable<std::string> measure(int count, int gap_us, std::string file);
     asio::awaitable<void> measure_one(std::size_t line, const std::string& text, std::string& out);
 
     asio::io_context loop_{1};
@@ -175,10 +198,10 @@ asio::awaitable<std::string> Agent::answer(std::string line)
     std::string verb;
     std::string file;
     int count = 0;
-    int gap_ms = 0;
-    in >> verb >> count >> gap_ms >> file;
+    int interval = 0;
+    in >> verb >> count >> interval >> file;
     if (verb == "put") {
-        put(count, gap_ms, file);
+        put(count, interval, file);
         co_return "ok";
     }
     if (verb == "clear") {
@@ -192,7 +215,7 @@ asio::awaitable<std::string> Agent::answer(std::string line)
             own_metric(registry_, "sm_agent_scraper_errors_total"),
             own_metric(registry_, "sonde_schedule_runs_in_flight"));
     if (verb == "measure")
-        co_return co_await measure(count, gap_ms, file);
+        co_return co_await measure(count, interval, file);
     throw std::runtime_error{"no command: " + line};
 }
 
@@ -213,14 +236,14 @@ void Agent::put(int count, int period_ms, const std::string& file)
     }
 }
 
-asio::awaitable<std::string> Agent::measure(int count, int gap_ms, std::string file)
+asio::awaitable<std::string> Agent::measure(int count, int gap_us, std::string file)
 {
     const auto lines = lines_of(file);
     std::string results;
     asio::steady_timer grid{loop_};
     const auto began = std::chrono::steady_clock::now();
     for (int i = 0; i < count; ++i) {
-        grid.expires_at(began + milliseconds{gap_ms} * i);
+        grid.expires_at(began + std::chrono::microseconds{gap_us} * i);
         co_await grid.async_wait(asio::use_awaitable);
         const std::size_t line = static_cast<std::size_t>(i) % lines.size();
         ++measuring_;
@@ -242,17 +265,38 @@ asio::awaitable<void> Agent::measure_one(
     const auto prepared = checkers::make(check);
     checkers::Subject subject;
     subject.target = check.target();
+    subject.timeout = milliseconds{check.timeout()};
+    const double starved_before = starved_us();
     const auto report = co_await checkers::run_once(
         *prepared.kind, *prepared.checker, services_, checkers_config_, subject);
+    const std::chrono::duration<double, std::micro> busy = Clock::now() - news_since;
     double seconds = -1;
     for (const checkers::Phase& each : report.phases)
         if (report.verdict.passed() && each.reached && each.name == phase)
             seconds = each.seconds;
-    out += fmt::format("{}:{:.9f} ", line, seconds);
+    out += fmt::format(
+        "{}:{:.9f}:{:.1f}:{:.1f} ", line, seconds, starved_us() - starved_before, busy.count());
     --measuring_;
 }
 
 }  // namespace
+
+/// Stands before the C library's, for the loop: what it finds without a wait may have been there
+/// since it looked the time before, what it waited for has just come.
+extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
+{
+    static thread_local Clock::time_point looked;
+    static const pid_t main_thread = ::getpid();
+    const auto asked = Clock::now();
+    const auto found = ::syscall(SYS_epoll_pwait, epoll, events, most, timeout, nullptr, 0);
+    if (::gettid() != main_thread)
+        return static_cast<int>(found);
+    const auto now = Clock::now();
+    const bool waited = now - asked > std::chrono::microseconds{20};
+    news_since = waited ? now : looked;
+    looked = now;
+    return static_cast<int>(found);
+}
 
 int main(int argc, char** argv)
 {

@@ -10,6 +10,7 @@
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
@@ -80,11 +81,17 @@ double Process::cpu_seconds() const
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
-double Process::rss_mib() const
+std::size_t Process::descriptors() const
+{
+    const std::filesystem::directory_iterator all{"/proc/" + std::to_string(pid_) + "/fd"};
+    return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+double Process::memory_mib(std::string_view row) const
 {
     std::ifstream in{"/proc/" + std::to_string(pid_) + "/status"};
     for (std::string word; in >> word;)
-        if (word == "VmRSS:") {
+        if (word == row) {
             double kib = 0;
             in >> kib;
             return kib / 1024;

@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sonde::bench {
@@ -22,9 +24,13 @@ public:
 
     /// User and system time of all its threads so far, in seconds.
     double cpu_seconds() const;
-    double rss_mib() const;
+    double rss_mib() const { return memory_mib("VmRSS:"); }
+    double peak_rss_mib() const { return memory_mib("VmHWM:"); }  ///< the most so far
+    std::size_t descriptors() const;                              ///< open ones
 
 private:
+    double memory_mib(std::string_view row) const;
+
     pid_t pid_ = -1;
     std::FILE* to_ = nullptr;
     std::FILE* from_ = nullptr;

@@ -1,30 +1,31 @@
 #!/usr/bin/env bash
 # What our checks cost, and how true their times are, beside Debian's blackbox_exporter:
-#   tests/bench/run.sh checks|truth [--no-install] [--keep DIR]
+#   tests/bench/run.sh checks|truth|soak [--no-install] [--keep DIR]
 #     checks        CPU per check, checks per second and memory, by kind (80 s)
-#     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity
+#     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity (4 min)
+#     soak          a thousand HTTP checks at once, then 100,000 of all kinds: memory, descriptors (2 min)
 #     --no-install  the packages are there already
 #     --keep DIR    the configurations and logs stay in DIR
 # Needs root and two cores: servers run on core 0, the program under test on core 1, all of them before
-# whatever else runs here. Everything is on loopback; a mount namespace of its own puts a test CA into the
-# system's trust store.
+# whatever else runs here. Everything is in a network namespace of its own; a mount namespace puts a test CA
+# into the system's trust store.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/release
 install=yes
 dir=
-[ $# -gt 0 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
 what=$1
 shift
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install=no ;;
     --keep) dir=$2; shift ;;
-    *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
     shift
 done
-case $what in checks | truth) ;; *) sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case $what in checks | truth | soak) ;; *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 
 if [ -z "${SONDE_BENCH_NAMESPACE:-}" ]; then
     if [ $install = yes ]; then
@@ -32,8 +33,11 @@ if [ -z "${SONDE_BENCH_NAMESPACE:-}" ]; then
         cmake -S "$root" -B "$build" -G Ninja -C "$root/packaging/cmake/variants/release.cmake" >/dev/null
         cmake --build "$build" --target bench
     fi
-    exec env SONDE_BENCH_NAMESPACE=yes unshare --mount -- "$0" "$what" --no-install ${dir:+--keep "$dir"}
+    exec env SONDE_BENCH_NAMESPACE=yes unshare --mount --net -- "$0" "$what" --no-install ${dir:+--keep "$dir"}
 fi
+
+ip link set lo up
+ulimit -n 8192
 
 # Other sessions of this machine get what we leave: the kernel shares cores out by session first.
 prefer() { # NICE
@@ -62,7 +66,7 @@ free_port() { # sets $1
     printf -v "$1" %s "$next_port"
     next_port=$((next_port + 1))
 }
-for name in web_port tls_port dns_port peer_port slow_port; do free_port $name; done
+for name in web_port tls_port far_port dns_port peer_port slow_port; do free_port $name; done
 echo "$peer_port" >"$dir/peer.port"
 echo "$slow_port" >"$dir/slow.port"
 start() { # NAME COMMAND...
@@ -78,7 +82,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=bench" \
     -keyout "$dir/web.key" -out "$dir/web.csr" 2>/dev/null
 openssl x509 -req -in "$dir/web.csr" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -CAcreateserial -days 2 \
-    -extfile <(echo "subjectAltName=IP:127.0.0.1,DNS:www.bench.test") -out "$dir/web.pem" 2>/dev/null
+    -extfile <(echo "subjectAltName=IP:127.0.0.1,$(printf 'IP:10.77.%d.2,' 1 2 3 4)DNS:www.bench.test") -out "$dir/web.pem" 2>/dev/null
 cat /etc/ssl/certs/ca-certificates.crt "$dir/ca.pem" >"$dir/bundle.pem"
 mount --bind "$dir/bundle.pem" /etc/ssl/certs/ca-certificates.crt
 
@@ -96,7 +100,7 @@ http {
     uwsgi_temp_path $dir/nginx-uwsgi;
     scgi_temp_path $dir/nginx-scgi;
     server {
-        listen 127.0.0.1:$web_port backlog=4096;
+        listen $web_port backlog=4096;
         location / { return 200 "$(head -c 1024 /dev/zero | tr '\0' x)"; }
     }
     server {
@@ -104,6 +108,13 @@ http {
         ssl_certificate $dir/web.pem;
         ssl_certificate_key $dir/web.key;
         location / { return 200 "$(head -c 1024 /dev/zero | tr '\0' x)"; }
+    }
+    server { # one round trip; the default of this nginx is TLS 1.2, which has two
+        listen $far_port ssl backlog=4096;
+        ssl_protocols TLSv1.3;
+        ssl_certificate $dir/web.pem;
+        ssl_certificate_key $dir/web.key;
+        location / { return 200 ok; }
     }
 }
 CONF
@@ -164,13 +175,31 @@ for name in tcp_tls http dns http tcp dns ping; do
     cat "$dir/$name.json" >&3
     cat "$dir/$name.path" >&4
 done 3>"$dir/mix.json" 4>"$dir/mix.paths"
+path=0 # of the delay line: 10.77.N.2
 for delay in "${delays[@]}"; do
     slow=127.0.0.1:$slow_port
-    printf 'http %s\ndns %s\n' "$delay" "$delay" >&3
-    echo "processing {\"target\": \"http://$slow/d$delay\", \"settings\": {\"http\": {}}}" >&4
-    echo "request {\"target\": \"d$delay.bench.test\", \"settings\": {\"dns\": {\"server\": \"127.0.0.1\", \"port\": $slow_port, \"recordType\": \"A\", \"protocol\": \"UDP\"}}}" >&4
-    printf '/probe?module=http&target=http://%s/d%s\n/probe?module=d%s&target=%s\n' "$slow" "$delay" "$delay" "$slow" >&5
+    path=$((path + 1))
+    far=10.77.$path.2
+    for kind in http dns tcp tls ping; do echo "$kind $delay"; done >&3
+    cat >&4 <<LINES
+processing {"target": "http://$slow/d$delay", "settings": {"http": {}}}
+request {"target": "d$delay.bench.test", "settings": {"dns": {"server": "127.0.0.1", "port": $slow_port, "recordType": "A", "protocol": "UDP"}}}
+connect {"target": "$far:$web_port", "settings": {"tcp": {}}}
+tls {"target": "https://$far:$far_port/", "settings": {"http": {}}}
+rtt {"target": "$far", "settings": {"ping": {"packetCount": 1}}}
+LINES
+    cat >&5 <<LINES
+/probe?module=http&target=http://$slow/d$delay
+/probe?module=d$delay&target=$slow
+/probe?module=http&target=http://$far:$web_port/
+/probe?module=https&target=https://$far:$far_port/
+/probe?module=ping&target=$far
+LINES
 done 3>"$dir/truth.cells" 4>"$dir/truth.measure" 5>"$dir/truth.paths"
+
+# Checks that go on together for a second, and one of each kind.
+echo "processing {\"target\": \"http://127.0.0.1:$slow_port/d1000000\", \"timeout\": 10000, \"settings\": {\"http\": {}}}" >"$dir/soak.measure"
+cat "$dir"/{http,https,dns,tcp,tcp_tls,ping,http,dns}.json >"$dir/soak.json"
 
 printf '%s, %s, %s\n' "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(date -uIs)"
 printf 'ours: %s; peer: %s; %s roots\n' "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" \

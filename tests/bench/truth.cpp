@@ -1,13 +1,16 @@
 // bench_truth AGENT DIR: how far reported times are from true ones.
 //
-// bench_target answers after a true delay. What we and blackbox_exporter report of it (HTTP: phase
-// processing, DNS: phase request) is compared with it: with nothing else to do, beside a program
-// that burns the same core, and at 80 % of the core with other checks, TLS handshakes among them.
+// bench_target answers HTTP and DNS after a true delay, and a line of that length (there and back)
+// lies before what TCP, TLS and ping checks ask. What we and blackbox_exporter report of it is
+// compared with it: with nothing else to do, beside a program that burns the same core, and at 80 %
+// of the core with other checks, TLS handshakes among them. Needs a network namespace for itself.
 
 #include "tests/bench/peer.h"
 #include "tests/bench/process.h"
 #include "tests/bench/statistics.h"
+#include "tests/support/delay_line.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -18,23 +21,37 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
 
 using namespace sonde::bench;
+using sonde::tests::DelayLine;
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr int samples = 800;  // a hundred for each kind and delay
-constexpr auto gap = 20ms;
+constexpr int samples = 100;  // for each kind and delay
+constexpr auto gap = 13ms;    // no delay is a multiple: an answer would meet the next check's start
 constexpr double busy = 0.8;
+
+/// The phase of a kind's delay in blackbox's page; its TCP prober has none.
+const std::map<std::string_view, std::string_view> peer_series{
+    {"http", R"(probe_http_duration_seconds{phase="processing"})"},
+    {"dns", R"(probe_dns_duration_seconds{phase="request"})"},
+    {"tcp", R"(probe_http_duration_seconds{phase="connect"})"},
+    {"tls", R"(probe_http_duration_seconds{phase="tls"})"},
+    {"ping", R"(probe_icmp_duration_seconds{phase="rtt"})"},
+};
 
 /// A delay of a kind, and what was reported of it.
 struct Cell {
     std::string kind;
     long delay_us;
     std::vector<double> errors_us;
+    std::vector<double> starved_us;  ///< without a core, of our thread during the run
+    std::vector<double> busy_us;     ///< for which its last news may have lain there
+    std::vector<double> rest_us;     ///< the error less those two
     int failed = 0;
     double late_p50 = 0;  ///< the instrument's own error
     double late_p99 = 0;
@@ -63,15 +80,19 @@ private:
     int fit_our_load(Process& agent);
     std::unique_ptr<PeerLoad> peer_load(int rate) const;
     int fit_peer_load(const Process& peer) const;
-    void report(Cell& cell, double seconds);
+    int all_samples() const { return samples * static_cast<int>(cells_.size()); }
+    void forget_own_errors();
     void note_own_errors(std::vector<Cell>& cells);
+    void print(const std::vector<Cell>& mine, const std::vector<Cell>& yours) const;
 
     std::string agent_;
     std::string dir_;
     std::uint16_t peer_port_ = 0;
     std::uint16_t slow_port_ = 0;
     std::vector<std::string> cells_;  // "KIND DELAY_US", in the order of truth.measure
+    std::vector<long> lengths_us_;    // of the line's paths
     std::optional<Process> target_;
+    std::optional<DelayLine> line_;
 };
 
 Bench::Bench(std::string agent, std::string dir)
@@ -83,6 +104,16 @@ Bench::Bench(std::string agent, std::string dir)
     target_.emplace(
         std::vector<std::string>{beside + "/bench_target", std::to_string(slow_port_)}, 0);
     await_port(slow_port_);
+    std::vector<DelayLine::Path> paths;  // the n-th different delay is that of path n
+    for (const Cell& cell : empty())
+        if (std::find(lengths_us_.begin(), lengths_us_.end(), cell.delay_us) == lengths_us_.end()) {
+            lengths_us_.push_back(cell.delay_us);
+            const DelayLine::Way half{.delay = std::chrono::microseconds{cell.delay_us / 2}};
+            paths.push_back({half, half});
+        }
+    line_.emplace(paths, DelayLine::Priority::first);
+    if (!line_->ready())
+        throw std::runtime_error{"no delay line: needs a network namespace and /dev/net/tun"};
 }
 
 std::vector<Cell> Bench::empty() const
@@ -90,17 +121,26 @@ std::vector<Cell> Bench::empty() const
     std::vector<Cell> cells;
     for (const std::string& line : cells_) {
         const auto space = line.find(' ');
-        cells.push_back({line.substr(0, space), std::stol(line.substr(space)), {}});
+        cells.push_back({line.substr(0, space), std::stol(line.substr(space)), {}, {}, {}, {}});
     }
     return cells;
 }
 
-void Bench::report(Cell& cell, double seconds)
+/// @return what was reported too much, if the run passed.
+std::optional<double> note(Cell& cell, double seconds)
 {
-    if (seconds < 0)
+    if (seconds < 0) {
         ++cell.failed;
-    else
-        cell.errors_us.push_back(seconds * 1e6 - static_cast<double>(cell.delay_us));
+        return std::nullopt;
+    }
+    return cell.errors_us.emplace_back(seconds * 1e6 - static_cast<double>(cell.delay_us));
+}
+
+void Bench::forget_own_errors()
+{
+    target_->ask("errors");
+    for (std::size_t path = 0; path < lengths_us_.size(); ++path)
+        line_->take_late(path);
 }
 
 void Bench::note_own_errors(std::vector<Cell>& cells)
@@ -114,6 +154,14 @@ void Bench::note_own_errors(std::vector<Cell>& cells)
             if (cell.kind == read.kind && cell.delay_us == read.delay_us) {
                 cell.late_p50 = read.late_p50;
                 cell.late_p99 = read.late_p99;
+            }
+    }
+    for (std::size_t path = 0; path < lengths_us_.size(); ++path) {
+        const DelayLine::Late late = line_->take_late(path);
+        for (Cell& cell : cells)
+            if (cell.kind != "http" && cell.kind != "dns" && cell.delay_us == lengths_us_[path]) {
+                cell.late_p50 = median(late.there) + median(late.back);
+                cell.late_p99 = quantile(late.there, 0.99) + quantile(late.back, 0.99);
             }
     }
 }
@@ -181,17 +229,28 @@ std::vector<Cell> Bench::ours(bool load, double& use)
         agent.ask("put " + std::to_string(rate) + " 1000 " + dir_ + "/mix.json");
         std::printf("  our load: %d checks/s", rate);
     }
-    target_->ask("errors");
+    forget_own_errors();
     const double before = agent.cpu_seconds();
     const auto began = Clock::now();
-    std::istringstream results{
-        agent.ask("measure " + std::to_string(samples) + ' ' + std::to_string(gap.count()) + ' ' +
-                  dir_ + "/truth.measure")};
+    std::istringstream results{agent.ask("measure " + std::to_string(all_samples()) + ' ' +
+                                         std::to_string(std::chrono::microseconds{gap}.count()) +
+                                         ' ' + dir_ + "/truth.measure")};
     use = (agent.cpu_seconds() - before) /
           std::chrono::duration<double>(Clock::now() - began).count();
     for (std::string one; results >> one;) {
-        const auto colon = one.find(':');
-        report(cells.at(std::stoul(one)), std::stod(one.substr(colon + 1)));
+        std::istringstream in{one};
+        char colon{};
+        std::size_t line = 0;
+        double seconds = 0;
+        double starved_us = 0;
+        double busy_us = 0;
+        in >> line >> colon >> seconds >> colon >> starved_us >> colon >> busy_us;
+        Cell& cell = cells.at(line);
+        if (const auto error = note(cell, seconds)) {
+            cell.starved_us.push_back(starved_us);
+            cell.busy_us.push_back(busy_us);
+            cell.rest_us.push_back(*error - starved_us - busy_us);
+        }
     }
     note_own_errors(cells);
     return cells;
@@ -211,19 +270,18 @@ std::vector<Cell> Bench::theirs(bool load, double& use)
         others = peer_load(rate);
         std::printf("  blackbox's load: %d probes/s", rate);
     }
-    target_->ask("errors");
+    forget_own_errors();
     const double before = peer.cpu_seconds();
     const auto began = Clock::now();
     const auto seen = [&](std::size_t number, const std::string& page) {
         Cell& cell = cells[number % cells.size()];
-        report(cell, value_in(page, cell.kind == "http"
-                                        ? R"(probe_http_duration_seconds{phase="processing"})"
-                                        : R"(probe_dns_duration_seconds{phase="request"})"));
+        note(cell, value_in(page, std::string{peer_series.at(cell.kind)}));
     };
     const auto due = [](std::size_t number) {
         return std::chrono::nanoseconds{gap} * static_cast<long>(number);
     };
-    PeerLoad probes{peer_port_, lines_of(dir_ + "/truth.paths"), 16, due, samples, seen};
+    PeerLoad probes{peer_port_, lines_of(dir_ + "/truth.paths"), 16, due,
+        static_cast<std::size_t>(all_samples()), seen};
     probes.join();
     use =
         (peer.cpu_seconds() - before) / std::chrono::duration<double>(Clock::now() - began).count();
@@ -242,15 +300,23 @@ void Bench::scenario(const char* name, bool hog, bool load)
     const auto mine = ours(load, our_use);
     const auto yours = theirs(load, their_use);
     std::printf("  core used: ours %.0f %%, blackbox %.0f %%\n", our_use * 100, their_use * 100);
-    std::printf("%-5s %6s   %8s %8s %11s   %8s %8s %11s   %6s\n", "kind", "delay", "ours p50",
-        "p99", "(own error)", "bb p50", "p99", "(own error)", "failed");
+    print(mine, yours);
+}
+
+void Bench::print(const std::vector<Cell>& mine, const std::vector<Cell>& yours) const
+{
+    std::printf("%-5s %6s   %8s %8s %8s %8s %8s %11s   %8s %8s %11s   %6s\n", "kind", "delay",
+        "ours p50", "p99", "starved", "busy", "rest", "(own error)", "bb p50", "p99", "(own error)",
+        "failed");
     for (std::size_t i = 0; i < mine.size(); ++i) {
         const Cell& a = mine[i];
         const Cell& b = yours[i];
-        std::printf("%-5s %3ld ms   %8.0f %8.0f  %4.0f/%5.0f   %8.0f %8.0f  %4.0f/%5.0f   %d/%d\n",
-            a.kind.c_str(), a.delay_us / 1000, median(a.errors_us), quantile(a.errors_us, 0.99),
-            a.late_p50, a.late_p99, median(b.errors_us), quantile(b.errors_us, 0.99), b.late_p50,
-            b.late_p99, a.failed, b.failed);
+        std::printf("%-5s %3ld ms   %8.0f %8.0f %8.0f %8.0f %8.0f  %4.0f/%5.0f   ", a.kind.c_str(),
+            a.delay_us / 1000, median(a.errors_us), quantile(a.errors_us, 0.99),
+            quantile(a.starved_us, 0.99), quantile(a.busy_us, 0.99), quantile(a.rest_us, 0.99),
+            a.late_p50, a.late_p99);
+        std::printf("%8.0f %8.0f  %4.0f/%5.0f   %d/%d\n", median(b.errors_us),
+            quantile(b.errors_us, 0.99), b.late_p50, b.late_p99, a.failed, b.failed);
     }
     std::fflush(stdout);
 }
@@ -260,8 +326,11 @@ int run(const std::string& agent, const std::string& dir)
     pin(0);
     Bench bench{agent, dir};
     std::printf(
-        "error of the reported phase against the true delay, us; a hundred of each; beside it "
-        "p50/p99 of the target's own\n");
+        "error of the reported phase against the true delay, us; a hundred of each. p99 of "
+        "its causes on our side: starved, our\nthread had no core during the run; busy, the "
+        "news that ended it may have lain there for so long; rest, the error less both.\nOwn "
+        "error: p50/p99 of how late the target or the line (both ways) were. TLS 1.3: the "
+        "delay is that of the line, the\nerror has the cryptography of both ends in it\n");
     bench.scenario("idle", false, false);
     bench.scenario("beside a CPU hog", true, false);
     bench.scenario("at 80 % of the core, TLS in the mix", false, true);

@@ -54,8 +54,13 @@ Process::Process(const std::vector<std::string>& command, std::string log_file,
     posix_spawn_file_actions_addopen(
         &actions, 1, log_file_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    const int failed =
-        posix_spawnp(&pid_, arguments[0], &actions, nullptr, arguments.data(), variables.data());
+    posix_spawnattr_t attributes;  // a group of its own: nginx has children
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    const int failed = posix_spawnp(
+        &pid_, arguments[0], &actions, &attributes, arguments.data(), variables.data());
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (failed != 0)
         throw std::runtime_error{"cannot start " + command.front()};
@@ -65,7 +70,7 @@ Process::~Process()
 {
     if (status_ >= 0)
         return;
-    signal(SIGKILL);
+    ::kill(-pid_, SIGKILL);
     wait();
 }
 
