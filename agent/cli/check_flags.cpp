@@ -1,6 +1,7 @@
 #include "agent/cli/check_flags.h"
 
 #include "agent/base/text.h"
+#include "agent/cli/upper.h"
 #include "config/reading.h"
 
 #include <CLI/CLI.hpp>
@@ -147,12 +148,6 @@ public:
     }
 
 private:
-    static std::string upper(std::string word)
-    {
-        std::transform(word.begin(), word.end(), word.begin(),
-            [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-        return word;
-    }
     static std::string trimmed(std::string all)
     {
         while (all.ends_with('\n') || all.ends_with('\r'))

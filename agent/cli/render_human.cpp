@@ -1,6 +1,7 @@
 #include "agent/cli/expectations.h"
 #include "agent/cli/next_step.h"
 #include "agent/cli/render.h"
+#include "agent/cli/upper.h"
 #include "checkers/reasons.h"
 
 #include <fmt/chrono.h>
@@ -46,14 +47,6 @@ std::string cut(std::string text, int columns)
         text.pop_back();
     }
     return text + "…";
-}
-
-std::string upper(std::string_view text)
-{
-    std::string out{text};
-    std::transform(out.begin(), out.end(), out.begin(),
-        [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    return out;
 }
 
 std::string counted(double count, std::string_view what)

@@ -1,20 +1,12 @@
 #include "agent/cli/render.h"
+#include "agent/cli/upper.h"
 
 #include <algorithm>
-#include <cctype>
 
 namespace sonde::cli {
 namespace {
 
 using checkers::Report;
-
-std::string upper(std::string_view text)
-{
-    std::string out{text};
-    std::transform(out.begin(), out.end(), out.begin(),
-        [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return out;
-}
 
 double phase(const Report& report, std::string_view name)
 {
