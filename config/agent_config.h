@@ -2,6 +2,7 @@
 
 #include "agent/base/error.h"
 #include "agent/base/host_port.h"
+#include "agent/base/ip_network.h"
 #include "agent/base/log.h"
 #include "config/schema.h"
 #include "config/secret.h"
@@ -28,6 +29,8 @@ enum class LogFormat { automatic, json, text };
 struct LogConfig {
     log::Level level = log::Level::warning;
     LogFormat format = LogFormat::automatic;
+
+    bool operator==(const LogConfig&) const = default;
 };
 
 /// `api:` checks from a control plane.
@@ -38,7 +41,12 @@ struct ApiConfig {
     std::string ca_file;      ///< empty: the system's trust store
     std::string server_name;  ///< empty: host of `address`
     Secret token;
+    Milliseconds step_aside = 1min;  ///< how long SIGUSR1 and /disconnect give up the stream
+    std::string state_file;          ///< last known checks and tenants; empty: not kept
+    Milliseconds telemetry_every = 5min;
     std::size_t max_message_bytes = 16 << 20;
+
+    bool operator==(const ApiConfig&) const = default;
 };
 
 /// `probe:` who this probe is, where the API does not say it.
@@ -49,6 +57,8 @@ struct ProbeConfig {
     double latitude = 0;
     double longitude = 0;
     std::vector<std::pair<std::string, std::string>> labels;  ///< at most 3
+
+    bool operator==(const ProbeConfig&) const = default;
 };
 
 /// One way out of `tenants:`; `push_url` is the complete URL.
@@ -56,6 +66,8 @@ struct RemoteConfig {
     std::string push_url;  ///< empty: these data are not sent
     std::string username;  ///< empty: no basic authentication
     Secret password;
+
+    bool operator==(const RemoteConfig&) const = default;
 };
 
 /// An entry of `tenants:`, where the results of local checks go.
@@ -66,6 +78,8 @@ struct TenantConfig {
     pb::LabelMode label_mode = pb::LABEL_MODE_PREFIXED;
     std::int64_t max_metric_labels = 22;
     std::int64_t max_log_labels = 15;
+
+    bool operator==(const TenantConfig&) const = default;
 };
 
 struct ScheduleConfig {
@@ -73,29 +87,73 @@ struct ScheduleConfig {
     std::size_t max_in_flight = 0;     ///< runs at a time; 0: 80 % of the descriptor limit
     std::size_t starts_per_tick = 16;  ///< starts per millisecond
     Milliseconds republish_every = 2min;
+
+    bool operator==(const ScheduleConfig&) const = default;
 };
 
 struct CheckersConfig {
     std::size_t http_body_bytes = 64 << 20;  ///< largest decoded body that patterns see
     bool tcp_phases = false;                 ///< publish probe_tcp_duration_seconds{phase}
     bool dns_retries = false;                ///< another query after a time-out (spec 02 §3.3)
+    std::vector<IpNetwork> blocked_nets;     ///< addresses no check may connect to
+
+    bool operator==(const CheckersConfig&) const = default;
+};
+
+/// `egress:` whether it is the target or our own way out that is down.
+struct EgressConfig {
+    struct Canary {
+        enum class Kind { tcp, ping };
+        Kind kind = Kind::tcp;
+        std::string host;
+        std::uint16_t port = 0;  ///< of tcp
+
+        bool operator==(const Canary&) const = default;
+    };
+    std::vector<Canary> targets;  ///< empty: nobody is asked
+    std::size_t quorum = 1;       ///< how many must answer
+    Milliseconds timeout = 1s;    ///< of one question
+    Milliseconds valid_for = 5s;  ///< of an answer
+    bool withhold_failures = true;
+
+    bool operator==(const EgressConfig&) const = default;
 };
 
 struct PublisherConfig {
     Milliseconds flush_every = 0s;         ///< longest wait for more records; 0: send when free
     std::size_t request_bytes = 64 << 10;  ///< compressed size at which a request is closed
     Milliseconds request_timeout = 5s;
-    std::size_t max_queue_bytes = 4 << 20;  ///< per tenant and type; beyond it the oldest goes
-    Milliseconds max_queue_age = 1h;
-    Milliseconds shutdown_flush = 5s;  ///< longest last flush at SIGTERM
-    std::string ca_file;               ///< empty: the system's trust store
-    std::optional<std::string> proxy;  ///< absent: from the environment; empty: none
+    std::size_t max_queue_bytes = 4 << 20;  ///< in memory, per tenant and type
+    Milliseconds max_queue_age = 1h;        ///< without a journal
+    Milliseconds shutdown_flush = 5s;       ///< longest last flush at SIGTERM
+    std::string ca_file;                    ///< empty: the system's trust store
+    std::optional<std::string> proxy;       ///< absent: from the environment; empty: none
+
+    bool operator==(const PublisherConfig&) const = default;
+};
+
+/// `journal:` what is published and not yet delivered, on disk.
+struct JournalConfig {
+    bool enabled = true;  ///< false: memory only
+    std::string directory;
+    std::size_t max_bytes = 1 << 30;
+    Milliseconds max_age = 24h;
+    Milliseconds sync_every = 1s;  ///< 0: after each record
+
+    bool operator==(const JournalConfig&) const = default;
 };
 
 /// `status:` what the process says of itself.
 struct StatusConfig {
     std::optional<HostPort> listen = HostPort{"localhost", 4050};  ///< absent: off
     bool sticky_ready = false;
+    bool results = false;  ///< `/results`: last results of all checks for scraping
+    bool allow_reload = false;
+    bool allow_disconnect = false;
+    bool allow_log_level = false;
+    std::optional<Milliseconds> push_every;  ///< own metrics to the probe's tenant; absent: off
+
+    bool operator==(const StatusConfig&) const = default;
 };
 
 struct ListenConfig {
@@ -103,6 +161,8 @@ struct ListenConfig {
     std::string tls_cert_file = {};
     std::string tls_key_file = {};
     bool allow_plain = false;
+
+    bool operator==(const ListenConfig&) const = default;
 };
 
 /// `control:` the Synthetic Monitoring API.
@@ -127,6 +187,8 @@ struct ControlConfig {
     Milliseconds presence_lease = 45s;
     std::string secrets_key_file;
     bool allow_inline_secrets = false;  ///< of the command line; for the directory
+
+    bool operator==(const ControlConfig&) const = default;
 };
 
 /// All that `sonde run` is told.
@@ -141,7 +203,9 @@ struct AgentConfig {
     std::vector<TenantConfig> tenants;
     ScheduleConfig schedule;
     CheckersConfig checkers;
+    EgressConfig egress;
     PublisherConfig publisher;
+    JournalConfig journal;
     StatusConfig status;
     std::optional<ControlConfig> control;
 };
@@ -159,8 +223,9 @@ struct Loaded {
     std::vector<std::string> warnings;  ///< "sonde.yaml:9: api.token_file: others can read it"
 };
 
-/// Reads the file, the environment and the flags (spec 07 §1). Reports every problem, not just the
-/// first; `config` is usable only when there is none.
+/// Reads the file, the environment and the flags (spec 07 §1); an empty `file` stands for none, and
+/// relative paths start where the process did. Reports every problem, not just the first; `config`
+/// is usable only when there is none.
 Loaded load_agent_config(const std::string& file, const LoadOptions& options);
 
 /// The environment of this process, for LoadOptions.
