@@ -42,13 +42,15 @@ struct LogStream {
     std::vector<LogLine> lines;
 };
 
-/// What one run, republication or end of a check publishes, already labelled.
+/// What one run, republication or end of a check publishes, already labelled; or what is no
+/// check's: an ad-hoc result, the agent's own metrics.
 struct Payload {
     TenantKey tenant;
     std::int64_t timestamp_ms = 0;             ///< of all samples
     std::shared_ptr<const Identities> series;  ///< shared from run to run; null: none
     std::vector<double> values;                ///< one for each of the series, in their order
     std::optional<LogStream> logs;
+    std::optional<CheckKey> run_of;  ///< the check whose run, due at timestamp_ms, it tells of
 };
 
 }  // namespace sonde::exporters

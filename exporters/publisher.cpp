@@ -59,6 +59,7 @@ struct Publisher::State {
     const Timings timings;
     Metrics metrics;
     std::map<TenantKey, std::unique_ptr<Tenant>> senders;
+    std::map<CheckKey, std::int64_t> last_runs;
     net::TaskGroup tasks;
     asio::steady_timer all_sent;
     std::size_t sending = 0;
@@ -79,6 +80,18 @@ void Publisher::publish(Payload payload)
         tenant.metrics.add(encode_series(payload));
     if (payload.logs)
         tenant.logs.add(encode_stream(*payload.logs));
+}
+
+void Publisher::record(const Gap& gap)
+{
+    if (gap.check)
+        state_->last_runs[*gap.check] = gap.to_ms;
+}
+
+std::optional<std::int64_t> Publisher::last_run(CheckKey check) const
+{
+    const auto found = state_->last_runs.find(check);
+    return found == state_->last_runs.end() ? std::nullopt : std::optional{found->second};
 }
 
 asio::awaitable<void> Publisher::shut_down(std::chrono::steady_clock::time_point deadline)

@@ -2,6 +2,7 @@
 
 #include "agent/net/http_client.h"
 #include "config/agent_config.h"
+#include "exporters/gap.h"
 #include "exporters/payload.h"
 #include "exporters/sender.h"
 #include "exporters/tenant_source.h"
@@ -10,7 +11,9 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace prometheus {
 class Registry;
@@ -30,6 +33,13 @@ public:
 
     /// Never blocks, never throws for a remote's faults.
     void publish(Payload payload);
+
+    /// Runs that have no result to publish.
+    void record(const Gap& gap);
+
+    /// When the last run of a check was due that is accounted for, in this process or one before
+    /// it, as a result or in a gap; nullopt when nothing is known of it.
+    std::optional<std::int64_t> last_run(CheckKey check) const;
 
     /// Awaits empty queues until `deadline`; what is left then is counted as dropped and logged.
     /// Senders are stopped afterwards.

@@ -16,11 +16,6 @@ namespace {
 constexpr log::Logger logger{"publisher"};
 constexpr std::chrono::minutes between_lines_on_loss{1};
 
-std::string_view name_of(Type type)
-{
-    return type == Type::metrics ? "metrics" : "logs";
-}
-
 }  // namespace
 
 Sender::Sender(const asio::any_io_executor& loop, Parts parts, TenantState& shared, Type type)

@@ -6,6 +6,7 @@
 #include "exporters/delivery.h"
 #include "exporters/metrics.h"
 #include "exporters/queue.h"
+#include "exporters/record_type.h"
 #include "exporters/tenant_source.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -36,8 +37,6 @@ struct TenantState {
     Time paused_until = Time::min();
     Time discarded_until = Time::min();
 };
-
-enum class Type { metrics, logs };
 
 /// Brings one tenant's records of one type to its remote, in order, one request at a time.
 /// Loop thread only.

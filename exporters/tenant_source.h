@@ -27,6 +27,14 @@ struct TenantKey {
     auto operator<=>(const TenantKey&) const = default;
 };
 
+/// A check among those of all origins.
+struct CheckKey {
+    Origin origin = Origin::api;
+    std::int64_t id = 0;
+
+    auto operator<=>(const CheckKey&) const = default;
+};
+
 /// One destination: the complete URL of a push.
 struct Remote {
     std::string url;

@@ -33,7 +33,7 @@ exporters::Payload payload_of(
         outcome.report.started_at.time_since_epoch());
     const schedule::PublishContext context{
         std::make_shared<const schedule::Labelling>(source, outcome.kind.pointed_at(check), tenant),
-        {}, due.count(), id};
+        {}, {}, due.count(), id};
     return schedule::to_payload(outcome.report, context, series);
 }
 

@@ -88,6 +88,7 @@ exporters::Payload to_payload(
     exporters::Payload payload;
     payload.tenant = context.tenant;
     payload.timestamp_ms = context.due_ms;
+    payload.run_of = context.check;
     series.take(report.observed, passed, report.duration_seconds, context.labels, payload);
     payload.logs = to_stream(report.log, *context.labels, context.execution_id, passed);
     return payload;

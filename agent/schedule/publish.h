@@ -17,6 +17,7 @@ namespace sonde::schedule {
 struct PublishContext {
     std::shared_ptr<const Labelling> labels;  ///< with usable labels of sm_check_info
     exporters::TenantKey tenant;
+    exporters::CheckKey check;
     std::int64_t due_ms;  ///< when the run was due: the time of all its samples
     const std::string& execution_id;
 };

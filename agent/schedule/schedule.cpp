@@ -278,7 +278,8 @@ asio::awaitable<void> Schedule::State::run_and_publish(Job& job, Time due)
         metrics.errors.Add(labels).Increment();
     }
     const std::string execution_id = new_execution_id();
-    const PublishContext context{job.labels, job.tenant, due_ms, execution_id};
+    const PublishContext context{
+        job.labels, job.tenant, {job.origin, job.check.id()}, due_ms, execution_id};
     publish(job, to_payload(report, context, job.series));
 }
 

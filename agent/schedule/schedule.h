@@ -25,15 +25,8 @@ class Publisher;
 namespace sonde::schedule {
 
 namespace asio = boost::asio;
+using exporters::CheckKey;
 using exporters::Origin;
-
-/// A check among those of all origins.
-struct CheckKey {
-    Origin origin = Origin::api;
-    std::int64_t id = 0;
-
-    auto operator<=>(const CheckKey&) const = default;
-};
 
 /// A check on schedule, as reported to the API when a session begins.
 struct Known {

@@ -191,7 +191,7 @@ struct GoldenFixture : tests::RunFixture {
             source, prepared.kind->pointed_at(check), tenant);
         REQUIRE(labels->info.has_value());
         schedule::CheckSeries series{check.basicmetricsonly()};
-        const auto payload = schedule::to_payload(report, {labels, {}, 0, id}, series);
+        const auto payload = schedule::to_payload(report, {labels, {}, {}, 0, id}, series);
 
         const Labels& execution = labels->execution;
         CHECK(labels_text(execution) == golden.facts.at("execution"));

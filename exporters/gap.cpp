@@ -1,0 +1,15 @@
+#include "exporters/gap.h"
+
+#include <array>
+
+namespace sonde::exporters {
+
+std::string_view name_of(GapReason reason)
+{
+    static constexpr std::array<std::string_view, 12> names{"not_running", "overrun", "stopped",
+        "no_tenant", "too_many_labels", "egress_down", "refused", "memory_full", "journal_full",
+        "too_old", "corrupted", "removed"};
+    return names[static_cast<std::size_t>(reason)];
+}
+
+}  // namespace sonde::exporters
