@@ -1,7 +1,5 @@
 #include "agent/base/ip_network.h"
 
-#include "agent/base/text.h"
-
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -24,10 +22,11 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text)
 {
     const auto slash = text.find('/');
     const std::string address{text.substr(0, slash)};
+    const bool whole = address.find('\0') == std::string::npos;  // C ends its texts there
     IpNetwork network;
-    if (::inet_pton(AF_INET6, address.c_str(), network.octets_.data()) == 1)
+    if (whole && ::inet_pton(AF_INET6, address.c_str(), network.octets_.data()) == 1)
         network.length_ = 16;
-    else if (::inet_pton(AF_INET, address.c_str(), network.octets_.data()) != 1)
+    else if (!whole || ::inet_pton(AF_INET, address.c_str(), network.octets_.data()) != 1)
         return error(
             "bad_value", "\"{}\" is not an IP address with a prefix, such as 10.0.0.0/8", text);
     unsigned prefix = network.length_ * 8U;
@@ -41,12 +40,27 @@ Result<IpNetwork> IpNetwork::parse(std::string_view text)
                 network.length_ * 8);
     }
     network.prefix_ = static_cast<std::uint8_t>(prefix);
-    const std::string_view octets{
-        reinterpret_cast<const char*>(network.octets_.data()), network.length_};
+    const IpNetwork given = network;
     for (unsigned bit = prefix; bit < network.length_ * 8U; ++bit)
-        if (bit_of(octets, bit))
-            return error("bad_value", "\"{}\" has bits behind its prefix", text);
+        network.octets_[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+    if (network != given)
+        return error(
+            "bad_value", "\"{}\" has bits behind its prefix: write {}", text, network.text());
+    network.unmap();
     return network;
+}
+
+/// ::ffff:10.0.0.0/104 is 10.0.0.0/8.
+void IpNetwork::unmap()
+{
+    const auto mapped = static_cast<std::uint8_t>(mapped_prefix.size());
+    if (length_ != 16 || prefix_ < mapped * 8 ||
+        std::memcmp(octets_.data(), mapped_prefix.data(), mapped) != 0)
+        return;
+    std::rotate(octets_.begin(), octets_.begin() + mapped, octets_.end());
+    std::fill(octets_.begin() + 4, octets_.end(), std::uint8_t{0});
+    length_ = 4;
+    prefix_ = static_cast<std::uint8_t>(prefix_ - mapped * 8);
 }
 
 bool IpNetwork::contains(std::string_view octets) const
