@@ -96,6 +96,15 @@ struct Run {
     /// Notes the time of a phase of Kind::phases; adds to what is there already.
     void took(std::string_view phase_name, double seconds);
     std::vector<Phase> phases;  ///< those reached so far
+
+    /// This probe's own part in the time of the run: see delay_of() in run_once.h.
+    std::chrono::nanoseconds starved_before{0};  ///< net::starved() when it began
+    std::chrono::nanoseconds late{0};  ///< news of the target lay there, the loop was busy
+
+    /// The first failure that has been explained by a checker which goes on all the same: the
+    /// primary cause, also when the deadline comes later.
+    Verdict finding = Verdict::pass();
+    CheckLog::Fields closing = {};  ///< more keys of the last line, behind those of every kind
 };
 
 /// A check's settings, parsed once and run many times. Immutable, so runs may overlap.

@@ -1,8 +1,10 @@
 #include "checkers/connection.h"
 
+#include "agent/net/kernel_stamp.h"
 #include "checkers/dial.h"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/compose.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
@@ -11,7 +13,8 @@
 #include <boost/asio/write.hpp>
 #include <openssl/err.h>
 
-#include <array>
+#include <optional>
+#include <utility>
 
 namespace sonde::checkers {
 namespace {
@@ -20,6 +23,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t read_size = 16 * 1024;
+constexpr std::size_t short_write = 8 * 1024;  // socket buffers are larger
 
 Verdict connect_failure(const tcp::endpoint& to, const error_code& error, std::string_view cause)
 {
@@ -45,9 +49,76 @@ void open_and_bind(
 
 }  // namespace
 
+/// The socket as TLS sees it: tells how long bytes had been there before they were read.
+class Connection::Layer {
+public:
+    using executor_type = tcp::socket::executor_type;
+    using lowest_layer_type = tcp::socket::lowest_layer_type;
+
+    explicit Layer(Connection& connection) : connection_{&connection} {}
+
+    executor_type get_executor() { return connection_->socket_.get_executor(); }
+    lowest_layer_type& lowest_layer() { return connection_->socket_.lowest_layer(); }
+
+    template <class Buffers, class Token>
+    auto async_write_some(const Buffers& buffers, Token&& token)
+    {
+        settled_ += std::exchange(last_, std::chrono::nanoseconds::zero());
+        written_ = Clock::now();
+        return connection_->socket_.async_write_some(buffers, std::forward<Token>(token));
+    }
+
+    template <class Buffers, class Token>
+    auto async_read_some(const Buffers& buffers, Token&& token)
+    {
+        const asio::mutable_buffer into = *asio::buffer_sequence_begin(buffers);
+        auto read = [this, into, waited = false](auto& self, error_code failed = {}) mutable {
+            net::Received got;
+            if (waited && !failed)
+                got = receive(into);
+            if (!waited || got.error == asio::error::would_block) {
+                waited = true;
+                connection_->socket_.async_wait(tcp::socket::wait_read, std::move(self));
+                return;
+            }
+            self.complete(failed ? failed : got.error, got.size);
+        };
+        return asio::async_compose<Token, void(error_code, std::size_t)>(
+            std::move(read), token, connection_->socket_);
+    }
+
+    void restart() { *this = Layer{*connection_}; }
+    /// Of all that had to be replied to, and of the last bytes; and since they were written, if we
+    /// have had the last word: the kernel takes what is short at once.
+    std::chrono::nanoseconds late() const
+    {
+        const auto since_written = written_ ? Clock::now() - *written_ : Clock::duration::zero();
+        return settled_ + last_ + since_written;
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    net::Received receive(const asio::mutable_buffer& into)
+    {
+        auto got = net::receive(
+            connection_->socket_.native_handle(), {static_cast<char*>(into.data()), into.size()});
+        if (!got.error && got.size == 0)
+            got.error = asio::error::eof;
+        written_.reset();
+        last_ = got.late(connection_->began_);
+        return got;
+    }
+
+    Connection* connection_;
+    std::chrono::nanoseconds last_{0};
+    std::chrono::nanoseconds settled_{0};
+    std::optional<Clock::time_point> written_;  // since then nothing has been read
+};
+
 struct Connection::Tls {
-    Tls(tcp::socket& socket, SSL* connection) : stream{socket, connection} {}
-    asio::ssl::stream<tcp::socket&> stream;
+    Tls(Connection& on, SSL* connection) : stream{Layer{on}, connection} {}
+    asio::ssl::stream<Layer> stream;
 };
 
 Connection::Connection(const asio::any_io_executor& loop) : socket_{loop} {}
@@ -67,11 +138,15 @@ asio::awaitable<Verdict> Connection::connect(tcp::endpoint to, std::string sourc
         co_return connect_failure(
             to, failed, of_source ? "local_source_address" : cause_of(failed, to.address()));
     }
+    net::stamp_received(socket_.native_handle());
+    began_ = std::chrono::steady_clock::now();
     co_await socket_.async_connect(to, asio::redirect_error(asio::use_awaitable, failed));
     if (failed == asio::error::operation_aborted)
         throw boost::system::system_error{failed};
     if (failed)
         co_return connect_failure(to, failed, cause_of(failed, to.address()));
+    const auto measured = std::chrono::steady_clock::now() - began_;
+    late_ = measured - net::handshake_time(socket_.native_handle(), measured).value_or(measured);
     error_code ignored;  // a speed-up, not a need
     socket_.set_option(tcp::no_delay{true}, ignored);
     co_return Verdict::pass();
@@ -79,13 +154,14 @@ asio::awaitable<Verdict> Connection::connect(tcp::endpoint to, std::string sourc
 
 asio::awaitable<Verdict> Connection::handshake(const net::TlsContext& context, net::TlsPeer& peer)
 {
-    tls_ = std::make_unique<Tls>(socket_, context.connection(peer).release());
+    tls_ = std::make_unique<Tls>(*this, context.connection(peer).release());
     ERR_clear_error();
     error_code failed;
     co_await tls_->stream.async_handshake(
         asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, failed));
     if (failed == asio::error::operation_aborted)
         throw boost::system::system_error{failed};
+    late_ = tls_->stream.next_layer().late();
     if (!failed)
         co_return Verdict::pass();
     if (failed.category() == asio::error::get_ssl_category())  // asio took it from OpenSSL's queue
@@ -115,12 +191,17 @@ asio::awaitable<std::string> Connection::read_some()
     error_code ended;
     std::size_t size = 0;
     const auto buffer = asio::buffer(bytes);
-    if (tls_)
+    if (tls_) {
+        tls_->stream.next_layer().restart();
         size = co_await tls_->stream.async_read_some(
             buffer, asio::redirect_error(asio::use_awaitable, ended));
-    else
-        size = co_await socket_.async_read_some(
+        late_ = tls_->stream.next_layer().late();
+    } else {
+        Layer layer{*this};
+        size = co_await layer.async_read_some(
             buffer, asio::redirect_error(asio::use_awaitable, ended));
+        late_ = layer.late();
+    }
     if (ended && ended != asio::error::eof && ended != asio::ssl::error::stream_truncated)
         throw boost::system::system_error{ended};
     bytes.resize(size);
@@ -129,10 +210,14 @@ asio::awaitable<std::string> Connection::read_some()
 
 asio::awaitable<void> Connection::write(std::string bytes)
 {
+    Layer plain{*this};
+    Layer& layer = tls_ ? tls_->stream.next_layer() : plain;
+    layer.restart();
     if (tls_)
         co_await asio::async_write(tls_->stream, asio::buffer(bytes), asio::use_awaitable);
     else
-        co_await asio::async_write(socket_, asio::buffer(bytes), asio::use_awaitable);
+        co_await asio::async_write(plain, asio::buffer(bytes), asio::use_awaitable);
+    late_ = bytes.size() <= short_write ? layer.late() : std::chrono::nanoseconds::zero();
 }
 
 std::string_view Connection::tls_version() const

@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,12 +31,19 @@ public:
     /// All of them. @throws system_error.
     asio::awaitable<void> write(std::string bytes);
 
+    /// For how long the last of connect(), handshake(), read_some() and write() was done before we
+    /// noticed, and, of a handshake, the peer waited for us: no time of the peer's.
+    std::chrono::nanoseconds late() const { return late_; }
+
     std::string_view tls_version() const;  ///< "TLS 1.3"; empty when plain
     std::string tls_cipher() const;
 
 private:
     struct Tls;
+    class Layer;
     asio::ip::tcp::socket socket_;
+    std::chrono::steady_clock::time_point began_;
+    std::chrono::nanoseconds late_{0};
     std::unique_ptr<Tls> tls_;  // null: plain
 };
 

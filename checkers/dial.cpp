@@ -2,6 +2,7 @@
 
 #include "agent/base/stopwatch.h"
 #include "checkers/address_metrics.h"
+#include "checkers/run_once.h"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/udp.hpp>
@@ -206,6 +207,8 @@ std::string_view cause_of(
 
 std::string_view deadline_cause(const Run& run)
 {
+    if (delay_of(run).least() >= run.subject.timeout / 2)
+        return "local_exhausted";
     if (run.phase == "resolve" && !run.net.resolver.heard_lately())
         return "local_resolver_unreachable";
     return run.phase;

@@ -37,8 +37,9 @@ std::uint32_t address_hash(const asio::ip::address& address, bool as_v6 = false)
 std::string_view cause_of(
     const boost::system::error_code& error, const asio::ip::address& destination = {});
 
-/// The cause of "timeout": the open phase, but "local_resolver_unreachable" when this probe hears
-/// of no resolver at all.
+/// The cause of "timeout": the open phase, but "local_exhausted" when this probe itself has spent
+/// half of the time or more waiting for a core, "local_resolver_unreachable" when it hears of no
+/// resolver at all.
 std::string_view deadline_cause(const Run& run);
 
 /// Whether this host has a way to `address` at all, asked of the kernel without sending a byte.

@@ -13,16 +13,17 @@ namespace {
 /// Stands in for a check whose settings cannot be used, so that its owner sees why.
 class Unusable final : public Checker {
 public:
-    explicit Unusable(std::vector<Error> problems) : problems_{std::move(problems)} {}
+    explicit Unusable(std::vector<Problem> problems) : problems_{std::move(problems)} {}
     asio::awaitable<Verdict> run(Run& run) const override
     {
         Verdict verdict = Verdict::pass();
-        for (const Error& problem : problems_) {
+        for (const Problem& problem : problems_) {
             CheckLog::Fields fields;
             fields.emplace_back("err", problem.message);
+            Verdict wrong = Verdict::fail(problem.reason, problem.message, problem.cause);
+            wrong.attributes = problem.attributes;
             Verdict said = fail(run, "Check cannot run", std::move(fields),
-                Verdict::fail(problem.reason, problem.message, problem.cause)
-                    .with("target", run.subject.target));
+                std::move(wrong).with("target", run.subject.target));
             if (verdict.passed())
                 verdict = std::move(said);
         }
@@ -30,7 +31,7 @@ public:
     }
 
 private:
-    std::vector<Error> problems_;
+    std::vector<Problem> problems_;
 };
 
 std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)
@@ -89,7 +90,7 @@ std::vector<Error> validate(const pb::Check& check)
 {
     Problems problems;
     parse(check, problems);
-    return problems.all();
+    return {problems.all().begin(), problems.all().end()};
 }
 
 Prepared make(const pb::Check& check)

@@ -3,6 +3,7 @@
 #include "agent/base/log.h"
 #include "agent/base/stopwatch.h"
 #include "agent/net/deadline.h"
+#include "agent/net/kernel_stamp.h"
 #include "checkers/dial.h"
 #include "checkers/reasons.h"
 
@@ -36,11 +37,37 @@ asio::awaitable<Verdict> guarded(const Checker& checker, Run& run)
         run, "Check failed inside the agent", std::move(fields), Verdict::fail("internal", what));
 }
 
+/// Our own delay counts from here on, or from a tenth of the run.
+constexpr std::chrono::milliseconds least_delay{1};
+
+double seconds_of(std::chrono::nanoseconds time)
+{
+    return std::chrono::duration<double>(time).count();
+}
+
+/// Says so when the times of the run are not all the target's.
+void judge_own_delay(Report& report, Run& run)
+{
+    const OwnDelay own = delay_of(run);
+    report.probe_late = own.least();
+    report.late = report.probe_late > least_delay &&
+                  seconds_of(report.probe_late) > report.duration_seconds / 10;
+    if (!report.late)
+        return;
+    CheckLog::Fields fields;
+    fields.emplace_back("loop_late_seconds", seconds_of(own.loop_late));
+    fields.emplace_back("starved_seconds", seconds_of(own.starved));
+    run.log.frame(CheckLog::Level::warn, probe_was_late, std::move(fields));
+}
+
 void finish(Report& report, Run& run, const Kind& kind)
 {
+    judge_own_delay(report, run);
     CheckLog::Fields ends;
     ends.emplace_back("duration_seconds", report.duration_seconds);
     ends.emplace_back("walltime_seconds", report.wall_seconds);
+    for (LogField& more : run.closing)
+        ends.push_back(std::move(more));
     if (report.verdict.passed())
         run.log.frame(CheckLog::Level::info, "Check succeeded", std::move(ends));
     else
@@ -68,6 +95,12 @@ void Run::took(std::string_view phase_name, double seconds)
     phases.push_back({phase_name, seconds, true});
 }
 
+OwnDelay delay_of(const Run& run)
+{
+    const auto starved = net::starved() - run.starved_before;
+    return {run.late, std::max(starved, std::chrono::nanoseconds::zero())};
+}
+
 Verdict Checker::at_deadline(Run& run) const
 {
     return fail(run, "Check timed out", {}, timed_out(run));
@@ -76,8 +109,14 @@ Verdict Checker::at_deadline(Run& run) const
 Verdict timed_out(const Run& run)
 {
     const auto cause = deadline_cause(run);
-    const std::string_view why =
-        cause == run.phase ? "" : ": this probe hears of no resolver of /etc/resolv.conf";
+    std::string why;
+    if (cause == "local_exhausted")
+        why =
+            fmt::format(": this probe was late itself, for {:.3g} s of it; it needs more of a core "
+                        "or fewer checks",
+                seconds_of(delay_of(run).least()));
+    else if (cause != run.phase)
+        why = ": this probe hears of no resolver of /etc/resolv.conf";
     return Verdict::fail(
         "timeout", fmt::format("deadline reached in phase {}{}", run.phase, why), cause)
         .with("phase", run.phase);
@@ -102,7 +141,8 @@ asio::awaitable<Report> run_once(const Kind& kind, const Checker& checker, net::
     Report report;
     report.started_at = std::chrono::system_clock::now();
     const auto deadline = net::Clock::now() + subject.timeout;
-    Run run{net, options, subject, deadline, "resolve", {}, CheckLog{kind.layout}, {}, {}, 0, {}};
+    Run run{net, options, subject, deadline, "resolve", {}, CheckLog{kind.layout}, {}, {}, 0, {},
+        net::starved()};
     CheckLog::Fields begins;
     begins.emplace_back("type", kind.name);
     begins.emplace_back("timeout_seconds", std::chrono::duration<double>(subject.timeout).count());
@@ -112,8 +152,10 @@ asio::awaitable<Report> run_once(const Kind& kind, const Checker& checker, net::
         kind.begin(run.observed);
     const Stopwatch running;
     auto verdict = co_await net::until(deadline, guarded(checker, run));
-    if (!verdict)
+    if (!verdict) {
+        run.late += net::Clock::now() - deadline;
         verdict = checker.at_deadline(run);
+    }
     report.verdict = std::move(*verdict);
     report.wall_seconds = running.seconds();
     report.duration_seconds =

@@ -24,7 +24,8 @@ std::vector<Pattern> parse_patterns(const google::protobuf::RepeatedPtrField<std
         if (pattern)
             patterns.push_back(std::move(*pattern));
         else
-            problems.add(error("bad_regex", "{}[{}]: {}", path, i, pattern.error().message));
+            problems.add_pattern(
+                error("bad_regex", "{}[{}]: {}", path, i, pattern.error().message), wire[i]);
     }
     return patterns;
 }

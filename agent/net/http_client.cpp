@@ -1,5 +1,6 @@
 #include "agent/net/http_client.h"
 
+#include "agent/base/text.h"
 #include "agent/base/version.h"
 #include "agent/net/curl_multi.h"
 
@@ -33,14 +34,22 @@ std::size_t keep_body(const char* data, std::size_t, std::size_t size, void* int
     return size;
 }
 
-/// Notes whether the header is complete: libcurl takes one that breaks off for the whole of it.
+/// What is looked at of an answer's header.
+struct Header {
+    bool complete = false;  ///< libcurl takes one that breaks off for the whole of it
+    std::string retry_after;
+};
+
 std::size_t note_header(const char* data, std::size_t, std::size_t size, void* into)
 {
+    constexpr std::string_view name = "retry-after:";
     const std::string_view line{data, size};
-    auto& complete = *static_cast<bool*>(into);
+    auto& header = *static_cast<Header*>(into);
     if (line.starts_with("HTTP/"))  // a 100 may have come before
-        complete = false;
-    complete = complete || line == "\r\n" || line == "\n";
+        header = {};
+    header.complete = header.complete || line == "\r\n" || line == "\n";
+    if (size > name.size() && text::lower(line.substr(0, name.size())) == name)
+        header.retry_after = text::trim(line.substr(name.size()));
     return size;
 }
 
@@ -77,11 +86,17 @@ void set_request(CURL* easy, const HttpCall& call, curl_slist* headers)
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
-bool unusable_url(CURL* easy, CURLcode code)
+bool has_sent(CURL* easy)
 {
-    long sent = 0;  // a server that does not speak HTTP is an "unsupported protocol" to libcurl too
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
-    return code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && sent == 0);
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+}
+
+/// A server that does not speak HTTP is an "unsupported protocol" to libcurl, too.
+bool unusable_url(CURLcode code, bool sent)
+{
+    return code == CURLE_URL_MALFORMAT || (code == CURLE_UNSUPPORTED_PROTOCOL && !sent);
 }
 
 /// Why there is no answer, for people; `detail` is what libcurl wrote, which leaves errno out.
@@ -111,9 +126,9 @@ asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
     curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, keep_body);
     curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer.body);
-    bool complete = false;
+    Header header;
     curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, note_header);
-    curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &complete);
+    curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &header);
     if (!settings_.ca_file.empty()) {
         curl_easy_setopt(easy.get(), CURLOPT_CAINFO, settings_.ca_file.c_str());
         curl_easy_setopt(easy.get(), CURLOPT_CAPATH, nullptr);  // else the system's would count too
@@ -122,16 +137,18 @@ asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
         curl_easy_setopt(easy.get(), CURLOPT_PROXY, settings_.proxy.c_str());
 
     CURLcode code = co_await curl_.perform(easy.get());
-    if (code == CURLE_OK && !complete)
+    answer.sent = has_sent(easy.get());
+    if (code == CURLE_OK && !header.complete)
         code = CURLE_PARTIAL_FILE;
     if (code == CURLE_OK) {
         long status = 0;
         curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
         answer.status = static_cast<int>(status);
+        answer.retry_after = std::move(header.retry_after);
     } else {
         answer.body.clear();
         answer.error = describe(easy.get(), code, detail);
-        answer.bad_url = unusable_url(easy.get(), code);
+        answer.bad_url = unusable_url(code, answer.sent);
     }
     co_return answer;
 }

@@ -25,10 +25,13 @@ struct HttpCall {
 };
 
 struct HttpAnswer {
-    int status = 0;        ///< 0: none came, `error` says why
-    std::string body;      ///< at most 64 KiB of it
-    std::string error;     ///< "Connection refused"
-    bool bad_url = false;  ///< the URL cannot be used at all: trying again is no help
+    int status = 0;           ///< 0: none came, `error` says why
+    std::string body;         ///< at most 64 KiB of it
+    std::string error;        ///< "Connection refused"
+    bool bad_url = false;     ///< the URL cannot be used at all: trying again is no help
+    bool sent = false;        ///< the request, or a part of it, has left: without an answer it may
+                              ///< have been carried out
+    std::string retry_after;  ///< that header as it came; empty: there was none
 };
 
 /// Requests over kept-alive connections, HTTP/1.1, no redirects. Loop thread only.

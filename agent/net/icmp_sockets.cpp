@@ -1,5 +1,7 @@
 #include "agent/net/icmp_sockets.h"
 
+#include "agent/net/kernel_stamp.h"
+
 #include <arpa/inet.h>
 #include <boost/asio/ip/icmp.hpp>
 #include <linux/icmp.h>
@@ -71,7 +73,7 @@ void set_options(int fd, const IcmpSockets::Wanted& wanted)
 {
     set(fd, SOL_SOCKET, SO_RCVBUF, receive_buffer_bytes);
     set(fd, SOL_SOCKET, SO_SNDBUF, send_buffer_bytes);
-    set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    stamp_received(fd);
     if (wanted.v6) {
         set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
         set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, 64);
@@ -85,18 +87,15 @@ void set_options(int fd, const IcmpSockets::Wanted& wanted)
     }
 }
 
-/// The kernel's receive stamp and the hop limit of a message.
+/// The kernel's receive stamp and the hop limit of a message that has just been received.
 void read_control(const msghdr& header, IcmpPacket& packet)
 {
+    const Now now = Now::read();
+    packet.received = now.steady;
     for (const cmsghdr* part = CMSG_FIRSTHDR(&header); part;
         part = CMSG_NXTHDR(const_cast<msghdr*>(&header), const_cast<cmsghdr*>(part))) {
-        if (part->cmsg_level == SOL_SOCKET && part->cmsg_type == SCM_TIMESTAMPNS) {
-            timespec stamp{};
-            timespec now{};
-            std::memcpy(&stamp, CMSG_DATA(part), sizeof stamp);
-            ::clock_gettime(CLOCK_REALTIME, &now);
-            packet.waited = std::chrono::seconds{now.tv_sec - stamp.tv_sec} +
-                            std::chrono::nanoseconds{now.tv_nsec - stamp.tv_nsec};
+        if (const auto waited = time_since_stamp(*part, now)) {
+            packet.waited = *waited;
         } else if ((part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TTL) ||
                    (part->cmsg_level == IPPROTO_IPV6 && part->cmsg_type == IPV6_HOPLIMIT)) {
             int limit = 0;
@@ -179,7 +178,6 @@ bool IcmpSocket::receive_one()
     if (size < 0)
         return false;
     IcmpPacket packet;
-    packet.received = std::chrono::steady_clock::now();
     read_control(header, packet);
     icmp::endpoint source;
     std::memcpy(source.data(), &from, std::min<std::size_t>(header.msg_namelen, source.capacity()));
@@ -204,7 +202,9 @@ bool IcmpSocket::receive_one()
 
 IcmpSockets::IcmpSockets(const asio::any_io_executor& loop)
     : loop_{loop}, id_{static_cast<std::uint16_t>(std::random_device{}())}
-{}
+{
+    keep_stamping();
+}
 
 Result<std::shared_ptr<IcmpSocket>> IcmpSockets::get(const Wanted& wanted, bool own)
 {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
+
 namespace sonde::net {
 
 class Resolver;
@@ -13,6 +15,9 @@ struct Services {
     CurlMulti& curl;
     TlsContexts& tls;
     IcmpSockets& icmp;
+    /// Threads for work that would hold up the loop, such as patterns on large bodies; none: it is
+    /// done on the loop. They are joined before the loop is destroyed.
+    boost::asio::any_io_executor heavy = {};
 };
 
 }  // namespace sonde::net

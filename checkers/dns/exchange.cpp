@@ -1,6 +1,8 @@
 #include "checkers/dns/exchange.h"
 
 #include "agent/base/host_port.h"
+#include "agent/net/kernel_stamp.h"
+#include "checkers/blocked.h"
 #include "checkers/dial.h"
 #include "checkers/dns/metrics.h"
 #include "checkers/phase_timer.h"
@@ -9,7 +11,6 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
-#include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -17,6 +18,7 @@
 
 #include <array>
 #include <optional>
+#include <span>
 #include <type_traits>
 
 namespace sonde::checkers::dns {
@@ -72,7 +74,7 @@ bool of_source(const Exchange& asked, const error_code& error)
 template <class Socket>
 asio::awaitable<std::optional<Exchanged>> connect(Run& run, Socket& socket, const Exchange& asked)
 {
-    const PhaseTimer timer{run, metrics::duration_seconds, "connect"};
+    PhaseTimer timer{run, metrics::duration_seconds, "connect"};
     const typename Socket::endpoint_type to{asked.server, asked.port};
     error_code error = open(socket, to, asked.source);
     if (error) {
@@ -81,13 +83,33 @@ asio::awaitable<std::optional<Exchanged>> connect(Run& run, Socket& socket, cons
             out.verdict.cause = "local_source_address";
         co_return out;
     }
+    net::stamp_received(socket.native_handle());
     if constexpr (std::is_same_v<Socket, asio::ip::udp::socket>)
         socket.connect(to, error);  // sends nothing, waits for nothing
     else
         co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, error));
     if (error)
         co_return failed("connect", asked, error);
+    if constexpr (!std::is_same_v<Socket, asio::ip::udp::socket>)
+        if (const auto took = net::handshake_time(
+                socket.native_handle(), PhaseTimer::Clock::now() - timer.began()))
+            timer.ended(timer.began() + *took);
     co_return std::nullopt;
+}
+
+/// What is there, once something is.
+template <class Socket>
+asio::awaitable<net::Received> receive(Socket& socket, std::span<char> into)
+{
+    net::Received got;
+    do {
+        co_await socket.async_wait(
+            Socket::wait_read, asio::redirect_error(asio::use_awaitable, got.error));
+        if (got.error)
+            break;
+        got = net::receive(socket.native_handle(), into);
+    } while (got.error == asio::error::would_block);
+    co_return got;
 }
 
 asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
@@ -96,28 +118,21 @@ asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
     auto refused = co_await connect(run, socket, asked);
     if (refused)
         co_return std::move(*refused);
-    const PhaseTimer timer{run, metrics::duration_seconds, "request"};
-    error_code error;
     const std::string query = build_query(asked.id, asked.name, asked.type);
-    socket.non_blocking(true, error);
-    if (!error)
-        socket.send(asio::buffer(query), 0, error);
+    PhaseTimer timer{run, metrics::duration_seconds, "request"};
+    error_code error;
+    socket.send(asio::buffer(query), 0, error);
     std::string discarded;
     int discards = 0;
     while (!error) {
-        co_await socket.async_wait(
-            asio::ip::udp::socket::wait_read, asio::redirect_error(asio::use_awaitable, error));
+        const net::Received got = co_await receive(socket, received);
+        error = got.error;
         if (error)
             break;
-        const std::size_t size = socket.receive(asio::buffer(received), 0, error);
-        if (error == asio::error::would_block) {
-            error.clear();
-            continue;
-        }
-        if (error)
-            break;
-        const std::string_view bytes{received.data(), size};
+        const std::string_view bytes{received.data(), got.size};
         Reading reading = read_response(bytes, asked.id, asked.name, asked.type);
+        if (reading.fit == Fit::response || reading.fit == Fit::malformed)
+            timer.ended(got.arrived(timer.began()));
         if (reading.fit == Fit::response) {
             Exchanged out;
             out.message = std::move(reading.message);
@@ -138,30 +153,45 @@ asio::awaitable<Exchanged> over_udp(Run& run, const Exchange& asked)
         error == asio::error::connection_refused ? "connect" : "dns_response", asked, error);
 }
 
+/// Fills `into`. @return the last piece; its error is eof when the stream ends before.
+asio::awaitable<net::Received> receive_all(asio::ip::tcp::socket& socket, std::span<char> into)
+{
+    net::Received got;
+    while (!into.empty() && !got.error) {
+        got = co_await receive(socket, into);
+        if (!got.error && got.size == 0)
+            got.error = asio::error::eof;
+        into = into.subspan(got.size);
+    }
+    co_return got;
+}
+
 asio::awaitable<Exchanged> over_tcp(Run& run, const Exchange& asked)
 {
     asio::ip::tcp::socket socket{co_await asio::this_coro::executor};
     auto refused = co_await connect(run, socket, asked);
     if (refused)
         co_return std::move(*refused);
-    const PhaseTimer timer{run, metrics::duration_seconds, "request"};
-    error_code error;
     std::string query = build_query(asked.id, asked.name, asked.type);
     const std::size_t length = query.size();
     query.insert(0, 1, static_cast<char>(length & 0xffU));
     query.insert(0, 1, static_cast<char>(length >> 8U));
+    PhaseTimer timer{run, metrics::duration_seconds, "request"};
+    error_code error;
     co_await asio::async_write(
         socket, asio::buffer(query), asio::redirect_error(asio::use_awaitable, error));
-    unsigned char prefix[2] = {0, 0};
-    if (!error)
-        co_await asio::async_read(
-            socket, asio::buffer(prefix), asio::redirect_error(asio::use_awaitable, error));
-    std::string bytes(static_cast<std::size_t>(prefix[0] << 8U | prefix[1]), '\0');
-    if (!error)
-        co_await asio::async_read(
-            socket, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, error));
     if (error)
         co_return failed("dns_response", asked, error);
+    std::array<char, 2> prefix{};
+    net::Received got = co_await receive_all(socket, prefix);
+    std::string bytes(static_cast<std::size_t>(static_cast<unsigned char>(prefix[0]) << 8U |
+                                               static_cast<unsigned char>(prefix[1])),
+        '\0');
+    if (!got.error && !bytes.empty())
+        got = co_await receive_all(socket, bytes);
+    if (got.error)
+        co_return failed("dns_response", asked, got.error);
+    timer.ended(got.arrived(timer.began()));
     Reading reading = read_response(bytes, asked.id, asked.name, asked.type);
     if (reading.fit != Fit::response)
         co_return unreadable(reading);
@@ -174,6 +204,11 @@ asio::awaitable<Exchanged> over_tcp(Run& run, const Exchange& asked)
 
 asio::awaitable<Exchanged> exchange(Run& run, Exchange asked)
 {
+    if (auto refused = blocked(run.options, asked.server, asked.port)) {
+        Exchanged out;
+        out.verdict = std::move(*refused);
+        co_return out;
+    }
     if (asked.tcp)
         co_return co_await over_tcp(run, asked);
     co_return co_await over_udp(run, asked);

@@ -265,14 +265,11 @@ Verdict DnsChecker::judge(Run& run, const Message& message) const
 
 Verdict DnsChecker::at_deadline(Run& run) const
 {
-    CheckLog::Fields fields = err("deadline reached");
-    return fail(run, "Error while sending a DNS query", std::move(fields),
-        Verdict::fail("timeout",
-            run.phase == "resolve"
-                ? timed_out(run).message
-                : fmt::format("no response from {} before the deadline", settings_.server),
-            deadline_cause(run))
-            .with("phase", run.phase));
+    Verdict verdict = timed_out(run);
+    if (verdict.cause == run.phase && run.phase != "resolve")
+        verdict.message = fmt::format("no response from {} before the deadline", settings_.server);
+    return fail(
+        run, "Error while sending a DNS query", err("deadline reached"), std::move(verdict));
 }
 
 std::unique_ptr<const Checker> parse(const pb::Check& check, Problems& problems)

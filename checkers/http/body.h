@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sonde::checkers::http {
 
@@ -44,6 +45,7 @@ public:
     std::size_t received() const { return received_; }  ///< bytes as they came
     std::size_t length() const { return length_; }      ///< decoded bytes
     const std::string& text() const { return text_; }
+    std::string take_text() { return std::move(text_); }
     BodyProblem problem() const { return problem_; }
     const std::string& error() const { return error_; }
 

@@ -2,8 +2,10 @@
 
 #include "agent/base/stopwatch.h"
 #include "agent/base/version.h"
+#include "checkers/blocked.h"
 #include "checkers/dial.h"
 #include "checkers/http/metrics.h"
+#include "checkers/http/search.h"
 #include "checkers/tls_facts.h"
 
 #include <boost/asio/use_awaitable.hpp>
@@ -18,6 +20,13 @@ CheckLog::Fields err(std::string_view text)
     CheckLog::Fields fields;
     fields.emplace_back("err", text);
     return fields;
+}
+
+/// A body that has not come to its end.
+Finding unread(Verdict verdict)
+{
+    auto fields = err(verdict.message);
+    return {"Failed to read HTTP response body", std::move(fields), std::move(verdict), false};
 }
 
 /// Differs from run to run (spec 02 §2.3): FNV-1a of the target and the time.
@@ -51,14 +60,8 @@ Chase::Chase(Run& run, const Settings& settings)
 
 Chase::~Chase()
 {
-    if (!observed_ && !hops_.empty()) {  // the deadline came
-        Hop& last = hops_.back();
-        if (last.is_final()) {
-            last.stamps.end = Clock::now();
-            observe_response(last);
-        }
-        log_timings();
-    }
+    if (!observed_ && !hops_.empty())
+        deadline_came(hops_.back());
     observe_phases();
 }
 
@@ -163,8 +166,8 @@ asio::awaitable<Verdict> Chase::follow_hops(
     std::shared_ptr<const net::TlsContext> tls, Stamps stamps)
 {
     for (;;) {
-        std::function<bool(const ResponseHead&)> is_final = [this](const ResponseHead& head) {
-            return is_last(head);
+        std::function<bool(const ResponseHead&)> is_final = [this](const ResponseHead&) {
+            return head_came(hops_.back());
         };
         HopRequest request = next_request();
         const bool first = hops_.empty();
@@ -174,20 +177,47 @@ asio::awaitable<Verdict> Chase::follow_hops(
         hop.stamps = stamps;
         if (first)
             hop.stamps.lookup_start = hop.stamps.lookup_end = Clock::now();
+        if (auto refused = forbidden(hop))
+            co_return no_response(hop, std::move(*refused));
         Verdict verdict = co_await hop.perform(easy_.get());
         if (!verdict.passed())
             co_return no_response(hop, std::move(verdict));
-        const Result<bool> goes_on = redirect(hop);
-        if (!goes_on)
-            co_return no_response(
-                hop, Verdict::fail("http_request", goes_on.error().message, "bad_redirect"));
-        if (!*goes_on)
-            co_return judge(hop);
+        if (!goes_on_)
+            co_return lost(hop);
+        if (!*goes_on_)
+            co_return co_await judge(hop);
         stamps = Stamps{};
         Verdict found = co_await find_next_address(stamps);
         if (!found.passed())
             co_return no_response(hop, std::move(found));
     }
+}
+
+/// The addresses of redirects and of a proxy are asked for, too.
+std::optional<Verdict> Chase::forbidden(const Hop& hop) const
+{
+    const HopRequest& request = hop.request();
+    return request.proxy
+               ? blocked(run_.options, request.address, request.proxy->url.port, "http_request")
+               : blocked(run_.options, request.address, request.url.port);
+}
+
+/// Of a redirect to nowhere.
+Verdict Chase::lost(const Hop& hop)
+{
+    return no_response(
+        hop, Verdict::fail("http_request", goes_on_.error().message, "bad_redirect"));
+}
+
+/// @return whether the response is the final one. It is judged by its head at once: its body may
+/// take until the deadline.
+bool Chase::head_came(const Hop& hop)
+{
+    goes_on_ = redirect(hop);
+    const bool final = goes_on_.has_value() && !*goes_on_;
+    if (final)
+        judge_head(hop);
+    return final;
 }
 
 /// Address of a later hop; takes no time when there is nothing to look up. Not logged.
@@ -249,7 +279,7 @@ Result<bool> Chase::redirect(const Hop& hop)
     return true;
 }
 
-void Chase::note(std::optional<Finding> finding, Verdict& verdict)
+void Chase::note(std::optional<Finding> finding)
 {
     if (!finding)
         return;
@@ -257,37 +287,83 @@ void Chase::note(std::optional<Finding> finding, Verdict& verdict)
         fail(run_, finding->line, std::move(finding->fields), std::move(finding->verdict));
     if (finding->of_pattern)
         run_.observed.set(metrics::failed_due_to_regex, 1);
-    if (verdict.passed())
-        verdict = std::move(said);  // the first finding is the primary cause
+    if (run_.finding.passed())
+        run_.finding = std::move(said);
 }
 
-/// The rules in their order (spec 02 §2.10).
-Verdict Chase::judge(const Hop& hop)
+// The rules in their order (spec 02 §2.10).
+
+void Chase::judge_head(const Hop& hop)
 {
-    observe_response(hop);
-    const ResponseHead& head = hop.head();
     CheckLog::Fields received;
-    received.emplace_back("status_code", head.status());
+    received.emplace_back("status_code", hop.head().status());
     run_.log.debug("Received HTTP response", std::move(received));
-    Verdict verdict = Verdict::pass();
-    note(judge_status(settings_, head.status()), verdict);
-    if (verdict.passed())
-        note(judge_headers(settings_, head), verdict);
-    const bool readable = hop.body_failure().passed() && body_.problem() == BodyProblem::none;
-    if (verdict.passed() && readable)
-        note(judge_body(settings_, body_.text()), verdict);
-    if (!hop.body_failure().passed()) {
-        Finding broken{"Failed to read HTTP response body", err(hop.body_failure().message),
-            hop.body_failure(), false};
-        broken.verdict.attributes.emplace_back("bytes", body_.received());
-        note(std::move(broken), verdict);
-    } else {
-        note(judge_decoding(settings_, body_, run_.options.http_body_bytes), verdict);
-    }
-    note(judge_version(settings_, head.version_text()), verdict);
-    log_timings();
-    note(judge_ssl(settings_, hop.request().url.https, verdict.passed()), verdict);
+    note(judge_status(settings_, hop.head().status()));
+    if (run_.finding.passed())
+        note(judge_headers(settings_, hop.head()));
+}
+
+asio::awaitable<void> Chase::look_for_patterns()
+{
+    searching_ = true;
+    auto found = co_await search(run_, settings_, body_.take_text());
+    searching_ = false;
+    note(std::move(found));
+}
+
+/// The deadline came between head and verdict.
+Verdict Chase::out_of_time()
+{
+    if (searching_)  // the target is not to blame: all of its answer was there
+        return Verdict::fail("timeout",
+            fmt::format("deadline reached while this probe searched {} bytes of body: the patterns "
+                        "are too costly, or it needs more of a core",
+                body_.length()),
+            "local_exhausted")
+            .with("phase", run_.phase);
+    const auto counted = run_.late;
+    run_.late += std::max<Clock::duration>(Clock::now() - run_.deadline, Clock::duration::zero());
+    Verdict verdict = timed_out(run_);
+    run_.late = counted;  // run_once() counts it, too
     return verdict;
+}
+
+asio::awaitable<Verdict> Chase::judge(const Hop& hop)
+{
+    if (!hop.body_failure().passed()) {
+        Verdict broken = hop.body_failure();
+        note(unread(std::move(broken).with("bytes", body_.received())));
+    } else {
+        if (run_.finding.passed() && body_.problem() == BodyProblem::none && settings_.wants_body())
+            co_await look_for_patterns();
+        note(judge_decoding(settings_, body_, run_.options.http_body_bytes));
+    }
+    observe_response(hop);
+    judge_rest(hop);
+    co_return run_.finding;
+}
+
+void Chase::judge_rest(const Hop& hop)
+{
+    note(judge_version(settings_, hop.head().version_text()));
+    log_timings();
+    note(judge_ssl(settings_, hop.request().url.https, run_.finding.passed()));
+}
+
+/// What is left to say of a run that ends in the middle of a hop.
+void Chase::deadline_came(Hop& hop)
+{
+    if (!goes_on_) {
+        run_.finding = lost(hop);
+        return;
+    }
+    if (!hop.is_final())
+        return log_timings();
+    if (!hop.stamps.end)
+        hop.stamps.end = Clock::now();
+    observe_response(hop);
+    note(unread(out_of_time()));
+    judge_rest(hop);
 }
 
 void Chase::observe_response(const Hop& hop)

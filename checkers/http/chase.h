@@ -39,8 +39,16 @@ private:
     bool is_last(const ResponseHead& head) const;
     Verdict no_response(const Hop& hop, Verdict verdict);
     Result<bool> redirect(const Hop& hop);
-    Verdict judge(const Hop& hop);
-    void note(std::optional<Finding> finding, Verdict& verdict);
+    Verdict lost(const Hop& hop);
+    bool head_came(const Hop& hop);
+    std::optional<Verdict> forbidden(const Hop& hop) const;
+    asio::awaitable<Verdict> judge(const Hop& hop);
+    void judge_head(const Hop& hop);
+    asio::awaitable<void> look_for_patterns();
+    void judge_rest(const Hop& hop);
+    Verdict out_of_time();
+    void deadline_came(Hop& hop);
+    void note(std::optional<Finding> finding);
     void observe_response(const Hop& hop);
     void observe_phases();
     void log_timings();
@@ -56,7 +64,9 @@ private:
     bool sending_ = false;      // the first hop is about to be sent
     Moment looking_;            // since when a later hop is being looked up
     bool observed_ = false;     // the final response is in the series, or there is none
+    bool searching_ = false;    // the body has come; patterns are looked for in it
     int redirects_ = 0;
+    Result<bool> goes_on_ = false;  // another hop follows the last one; why it cannot
     Easy easy_{curl_easy_init()};
 };
 

@@ -7,6 +7,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+
 namespace sonde::checkers::http {
 namespace {
 
@@ -35,9 +38,45 @@ asio::awaitable<Verdict> Hop::perform(CURL* easy)
     prepare(easy);
     set_request(easy);
     run_.phase = open_phase(stamps);
-    const CURLcode code = co_await run_.net.curl.perform(easy);
-    stamps.end = Clock::now();
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_callback);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+    arrivals_.begin(request_.url.https || (request_.proxy && request_.proxy->url.https));
+    struct AtEnd {  // the deadline may be the end
+        Run& run;
+        const net::Arrivals& arrivals;
+        ~AtEnd() { run.late += arrivals.late(); }
+    } const at_end{run_, arrivals_};
+    const CURLcode code = co_await run_.net.curl.perform(easy, &arrivals_);
+    stamps.end = arrivals_.ended().value_or(Clock::now());
+    if (stamps.first_byte)
+        stamps.end = std::max(*stamps.end, *stamps.first_byte);
     co_return judge(easy, code);
+}
+
+/// libcurl would not tell why it cannot open a socket.
+curl_socket_t Hop::open_callback(void* self, curlsocktype, curl_sockaddr* to)
+{
+    auto& hop = *static_cast<Hop*>(self);
+    hop.socket_ = ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    if (hop.socket_ == CURL_SOCKET_BAD)
+        hop.open_failed_ = errno;
+    else
+        net::stamp_received(hop.socket_);
+    return hop.socket_;
+}
+
+/// When the target had accepted: what we took to begin and to notice is no part of the phase. With
+/// a proxy there may be more in it than a TCP handshake.
+Clock::time_point Hop::connected_at(Clock::time_point noticed) const
+{
+    const Proxy* const proxy = request_.proxy;
+    if ((proxy && (proxy->url.https || request_.url.https)) || !stamps.lookup_end)
+        return noticed;
+    const auto took = net::handshake_time(socket_, noticed - *stamps.lookup_end);
+    if (!took)
+        return noticed;
+    run_.late += noticed - *stamps.lookup_end - *took;
+    return *stamps.lookup_end + *took;
 }
 
 CURLcode Hop::tls_callback(CURL*, void* context, void* self)
@@ -50,7 +89,8 @@ CURLcode Hop::tls_callback(CURL*, void* context, void* self)
         hop.tls_->apply(static_cast<SSL_CTX*>(context), hop.proxy_peer_);
         return CURLE_OK;
     }
-    hop.stamps.connected = Clock::now();  // TLS is set up right after the TCP handshake
+    hop.stamps.connected = hop.connected_at(Clock::now());  // TLS is set up right after TCP
+    hop.late_before_tls_ = hop.arrivals_.late();
     hop.run_.phase = open_phase(hop.stamps);
     hop.tls_->apply(static_cast<SSL_CTX*>(context), hop.peer_);
     return CURLE_OK;
@@ -81,14 +121,23 @@ int Hop::ready_callback(void* self, char*, char*, int, int)
         return CURL_PREREQFUNC_ABORT;  // libcurl takes any 2xx
     hop.stamps.ready = Clock::now();
     if (!hop.stamps.connected)
-        hop.stamps.connected = hop.stamps.ready;
-    const Clock::time_point never{};
-    if (hop.peer_.handshake_began != never)
-        hop.stamps.tls_start = hop.peer_.handshake_began;
-    if (hop.peer_.handshake_done != never)
-        hop.stamps.tls_end = hop.peer_.handshake_done;
+        hop.stamps.connected = hop.connected_at(*hop.stamps.ready);
+    hop.note_handshake();
     hop.run_.phase = open_phase(hop.stamps);
     return CURL_PREREQFUNC_OK;
+}
+
+/// The handshake is over when the last bytes of the peer have come in and been worked on; for how
+/// long they lay there, or those that we had to reply to, is no part of it.
+void Hop::note_handshake()
+{
+    const Clock::time_point never{};
+    if (peer_.handshake_began == never)
+        return;
+    stamps.tls_start = peer_.handshake_began;
+    if (peer_.handshake_done != never)
+        stamps.tls_end = std::max(
+            peer_.handshake_began, peer_.handshake_done - (arrivals_.late() - late_before_tls_));
 }
 
 std::size_t Hop::header_callback(char* data, std::size_t, std::size_t size, void* self)
@@ -104,7 +153,7 @@ std::size_t Hop::body_callback(char* data, std::size_t, std::size_t size, void* 
 std::size_t Hop::on_header(std::string_view line)
 {
     if (!stamps.first_byte)
-        stamps.first_byte = Clock::now();
+        stamps.first_byte = arrivals_.answered(stamps.ready.value_or(Clock::now()));
     run_.phase = open_phase(stamps);
     header_bytes_ += line.size();
     if (header_bytes_ > most_header_bytes)

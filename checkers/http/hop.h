@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/net/kernel_stamp.h"
 #include "agent/net/tls.h"
 #include "checkers/check.h"
 #include "checkers/http/body.h"
@@ -69,6 +70,8 @@ private:
     void set_request(CURL* easy);
     std::string request_target() const;
     void note_tls();
+    Clock::time_point connected_at(Clock::time_point noticed) const;
+    void note_handshake();
     Verdict judge(CURL* easy, CURLcode code);
     Verdict no_response(
         CURLcode code, const boost::system::error_code& system, const std::string& detail);
@@ -84,11 +87,16 @@ private:
     static std::size_t header_callback(char* data, std::size_t, std::size_t size, void* self);
     static std::size_t body_callback(char* data, std::size_t, std::size_t size, void* self);
     static int ready_callback(void* self, char*, char*, int, int);
+    static curl_socket_t open_callback(void* self, curlsocktype, curl_sockaddr* to);
     static int close_callback(void* self, curl_socket_t socket);
     static CURLcode tls_callback(CURL*, void* context, void* self);
 
     Run& run_;
     CURL* easy_ = nullptr;
+    curl_socket_t socket_ = CURL_SOCKET_BAD;
+    int open_failed_ = 0;  ///< errno
+    net::Arrivals arrivals_;
+    std::chrono::nanoseconds late_before_tls_{0};  ///< of arrivals_
     HopRequest request_;
     std::shared_ptr<const net::TlsContext> tls_;
     net::TlsPeer peer_;

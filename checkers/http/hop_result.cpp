@@ -62,6 +62,8 @@ Verdict Hop::judge(CURL* easy, CURLcode code)
 {
     long number = 0;
     curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
+    if (open_failed_ != 0)
+        number = open_failed_;
     const boost::system::error_code system{
         static_cast<int>(number), boost::system::system_category()};
     const std::string detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);

@@ -96,20 +96,27 @@ std::optional<Finding> judge_headers(const Settings& settings, const ResponseHea
     return std::nullopt;
 }
 
-std::optional<Finding> judge_body(const Settings& settings, const std::string& body)
+std::optional<Finding> judge_body(std::span<const Pattern> forbidden,
+    std::span<const Pattern> required, std::string_view body, const std::stop_token& stop)
 {
-    for (const Pattern& pattern : settings.body_forbidden)
+    for (const Pattern& pattern : forbidden) {
+        if (stop.stop_requested())
+            return std::nullopt;
         if (pattern.found_in(body))
             return Finding{"Body matched regular expression", field("regexp", pattern.text()),
                 Verdict::fail("http_body_present",
                     fmt::format("the body matches the forbidden pattern /{}/", pattern.text())),
                 true};
-    for (const Pattern& pattern : settings.body_required)
+    }
+    for (const Pattern& pattern : required) {
+        if (stop.stop_requested())
+            return std::nullopt;
         if (!pattern.found_in(body))
             return Finding{"Body did not match regular expression", field("regexp", pattern.text()),
                 Verdict::fail("http_body_absent",
                     fmt::format("the body lacks the required pattern /{}/", pattern.text())),
                 true};
+    }
     return std::nullopt;
 }
 

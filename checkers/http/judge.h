@@ -7,7 +7,9 @@
 
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sonde::checkers::http {
@@ -25,8 +27,9 @@ std::string accepted_text(std::span<const int> statuses);
 std::optional<Finding> judge_status(const Settings& settings, int status);
 /// The first header rule that is broken.
 std::optional<Finding> judge_headers(const Settings& settings, const ResponseHead& head);
-/// The first body pattern that is broken.
-std::optional<Finding> judge_body(const Settings& settings, const std::string& body);
+/// The first body pattern that is broken. @param stop looked at before each pattern.
+std::optional<Finding> judge_body(std::span<const Pattern> forbidden,
+    std::span<const Pattern> required, std::string_view body, const std::stop_token& stop = {});
 /// A body that is not valid for its compression, or too large.
 std::optional<Finding> judge_decoding(
     const Settings& settings, const Body& body, std::size_t limit);

@@ -45,6 +45,8 @@ public:
 
     Verdict at_deadline(Run& run) const override
     {
+        if (!run.finding.passed())
+            return run.finding;  // the head had come and has been judged
         return fail(run, "Error for HTTP request", err("deadline reached"), timed_out(run));
     }
 

@@ -18,7 +18,8 @@ bool is_name(std::string_view text)
 
 }  // namespace
 
-asio::awaitable<Result<std::string>> with_secrets(SecretSource* source, std::string text)
+asio::awaitable<boost::system::result<std::string, SecretFailure>> with_secrets(
+    SecretSource* source, std::string text)
 {
     std::string out;
     std::size_t from = 0;
@@ -30,15 +31,17 @@ asio::awaitable<Result<std::string>> with_secrets(SecretSource* source, std::str
             co_return out;
         std::string name = text.substr(at + opening.size(), end - at - opening.size());
         if (!is_name(name))
-            co_return Error{
-                "secret", fmt::format("\"{}\" is no name of a secret", name), "bad_name"};
+            co_return SecretFailure{
+                name, {"secret", fmt::format("\"{}\" is no name of a secret", name), "bad_name"}};
         if (!source)
-            co_return Error{"secret",
-                fmt::format("secret {}: this probe knows no store of secrets for the tenant", name),
-                "local_secret_store"};
-        const auto value = co_await source->secret(std::move(name));
+            co_return SecretFailure{name,
+                {"secret",
+                    fmt::format(
+                        "secret {}: this probe knows no store of secrets for the tenant", name),
+                    "local_secret_store"}};
+        const auto value = co_await source->secret(name);
         if (!value)
-            co_return value.error();
+            co_return SecretFailure{std::move(name), value.error()};
         out += *value;
         from = end + 1;
     }
@@ -51,8 +54,8 @@ asio::awaitable<Verdict> fill_in_secrets(Run& run, Settings& settings)
     for (std::string* text : may_refer) {
         auto filled = co_await with_secrets(run.subject.secrets, *text);
         if (!filled) {
-            const Error& why = filled.error();
-            co_return Verdict::fail("secret", why.message, why.cause);
+            const SecretFailure& why = filled.error();
+            co_return Verdict::fail("secret", why.message, why.cause).with("name", why.name);
         }
         *text = std::move(*filled);
     }

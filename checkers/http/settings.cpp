@@ -64,7 +64,9 @@ std::vector<HeaderRule> parse_rules(const google::protobuf::RepeatedPtrField<pb:
         if (pattern)
             rules.push_back({wire[i].header(), std::move(*pattern), wire[i].allowmissing()});
         else
-            problems.add(error("bad_regex", "{}[{}].regexp: {}", path, i, pattern.error().message));
+            problems.add_pattern(
+                error("bad_regex", "{}[{}].regexp: {}", path, i, pattern.error().message),
+                wire[i].regexp());
     }
     return rules;
 }

@@ -1,5 +1,6 @@
 #include "agent/base/stopwatch.h"
 #include "agent/net/icmp_sockets.h"
+#include "checkers/blocked.h"
 #include "checkers/dial.h"
 #include "checkers/ping/echo.h"
 #include "checkers/ping/metrics.h"
@@ -132,7 +133,9 @@ void Series::receive(const net::IcmpPacket& packet)
 
 void Series::observe(const net::IcmpPacket& packet, std::uint16_t sequence)
 {
-    const auto rtt = round_trip(packet.received - sent_at_[sequence], packet.waited);
+    const auto passed = packet.received - sent_at_[sequence];
+    const auto rtt = round_trip(passed, packet.waited);
+    run_.late = std::max<std::chrono::nanoseconds>(run_.late, passed - rtt);
     const bool first = rtts_.empty() || sequence < rtts_.begin()->first;
     rtts_[sequence] = std::chrono::duration<double>(rtt).count();
     if (first && packet.hop_limit)
@@ -184,6 +187,12 @@ asio::awaitable<Verdict> PingChecker::run(Run& run) const
         co_return chosen.failure;
     run.took("resolve", chosen.seconds);
     set_phase(run, "resolve", chosen.seconds);
+    if (auto refused = blocked(run.options, chosen.found.address, 0, "icmp_send")) {
+        CheckLog::Fields fields;
+        fields.emplace_back("err", refused->message);
+        co_return fail(
+            run, "failed to run ping", std::move(fields), std::move(*refused).with("seq", 0));
+    }
     co_return co_await ping(run, chosen.found.address);
 }
 

@@ -1,5 +1,6 @@
 #include "agent/base/stopwatch.h"
 #include "agent/base/text.h"
+#include "checkers/blocked.h"
 #include "checkers/connection.h"
 #include "checkers/dial.h"
 #include "checkers/tcp/dialogue.h"
@@ -11,11 +12,19 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
 namespace sonde::checkers::tcp {
 namespace {
 
 constexpr std::size_t longest_logged = 512;  // bytes of a line in the log
 constexpr std::string_view phases[] = {"resolve", "connect", "tls", "query"};
+/// How the phases are called in the last line of a run (spec 02 §5.5).
+constexpr std::pair<std::string_view, std::string_view> closing_keys[] = {
+    {"resolve", "resolve_seconds"}, {"connect", "connect_seconds"}, {"tls", "tls_seconds"},
+    {"query", "query_seconds"}};
 
 /// What explains a failing line besides reason and cause (spec 02 §1.10).
 CheckLog::Fields err(std::string_view text)
@@ -31,6 +40,9 @@ public:
     Talk(Run& run, const Settings& settings, const asio::any_io_executor& loop)
         : run_{run}, settings_{settings}, connection_{loop}
     {}
+    ~Talk();
+    Talk(const Talk&) = delete;
+    Talk& operator=(const Talk&) = delete;
 
     asio::awaitable<Verdict> dial();
     asio::awaitable<Verdict> hold();
@@ -42,22 +54,39 @@ private:
     asio::awaitable<Verdict> send(std::string bytes);
     Verdict unmatched(const Pattern& expected);
     Verdict broken(std::string_view line, Verdict verdict);
+    void begin(std::string_view phase);
+    void end(std::chrono::nanoseconds late);
     void took(std::string_view phase, double seconds);
 
     Run& run_;
     const Settings& settings_;
-    net::TlsPeer peer_;  // outlives the connection, which keeps telling it
+    std::optional<Stopwatch> open_;  // of run_.phase; empty: it has been noted, or has failed
+    net::TlsPeer peer_;              // outlives the connection, which keeps telling it
     Connection connection_;
+    std::chrono::nanoseconds late_{0};  // of the news that ended the step, and of what was sent
     bool heard_ = false;  // something since the connection is what it is: plain or TLS
     LineBuffer lines_;
     std::string last_line_;
     std::optional<Pattern::Captures> captures_;
 };
 
+/// A phase that is still open met the deadline: its time is known, too.
+Talk::~Talk()
+{
+    if (open_)
+        end(std::chrono::nanoseconds::zero());
+    for (const auto& [phase, key] : closing_keys)
+        for (const Phase& known : run_.phases)
+            if (known.name == phase)
+                run_.closing.emplace_back(key, known.seconds);
+}
+
 asio::awaitable<Verdict> Talk::dial()
 {
+    begin("resolve");
     const Chosen chosen =
         co_await choose_address(run_, settings_.target.host, settings_.ip, LookupLines::debug);
+    open_.reset();
     took("resolve", chosen.seconds);
     if (!chosen.failure.passed())
         co_return fail(run_, "Error dialing TCP", err(chosen.failure.message), chosen.failure);
@@ -72,15 +101,19 @@ asio::awaitable<Verdict> Talk::dial()
         run_.log.debug("Using local address", std::move(source));
     }
     run_.log.debug(settings_.tls ? "Dialing TCP with TLS" : "Dialing TCP without TLS");
-    run_.phase = "connect";
-    const Stopwatch connecting;
     const asio::ip::tcp::endpoint to{chosen.found.address, settings_.target.port};
+    if (auto refused = blocked(run_.options, to.address(), to.port())) {
+        CheckLog::Fields fields = err(refused->message);
+        co_return fail(run_, "Error dialing TCP", std::move(fields), std::move(*refused));
+    }
+    begin("connect");
     Verdict connected = co_await connection_.connect(to, settings_.source);
     if (!connected.passed()) {
+        open_.reset();
         CheckLog::Fields fields = err(connected.message);
         co_return fail(run_, "Error dialing TCP", std::move(fields), std::move(connected));
     }
-    took("connect", connecting.seconds());
+    end(connection_.late());
     if (settings_.tls) {
         Verdict secured = co_await secure("Error creating TLS configuration", "Error dialing TCP");
         if (!secured.passed())
@@ -95,13 +128,13 @@ asio::awaitable<Verdict> Talk::dial()
 asio::awaitable<Verdict> Talk::hold()
 {
     for (std::size_t i = 0; i < settings_.steps.size(); ++i) {
-        run_.phase = "query";
-        const Stopwatch talking;
+        begin("query");
         CheckLog::Fields entry;
         entry.emplace_back("entry_number", i);
         run_.log.debug("Processing query response entry", std::move(entry));
         Verdict done = co_await step(settings_.steps[i]);
-        took("query", talking.seconds());
+        if (open_)
+            end(late_);
         if (!done.passed())
             co_return done;
     }
@@ -111,6 +144,7 @@ asio::awaitable<Verdict> Talk::hold()
 asio::awaitable<Verdict> Talk::step(const Step& step)
 {
     captures_.reset();
+    late_ = late_.zero();
     if (step.expect) {
         Verdict matched = co_await await_line(*step.expect);
         if (!matched.passed())
@@ -126,6 +160,7 @@ asio::awaitable<Verdict> Talk::step(const Step& step)
     }
     if (!step.start_tls)
         co_return Verdict::pass();
+    end(late_);
     if (const std::size_t lost = lines_.discard(); lost > 0) {
         CheckLog::Fields fields;
         fields.emplace_back("bytes", lost);
@@ -172,6 +207,7 @@ asio::awaitable<Verdict> Talk::await_line(const Pattern& expected)
         if (failed)
             co_return broken("Error reading from connection",
                 Verdict::fail("tcp_read", "read failed: " + failed.message(), cause_of(failed)));
+        late_ = connection_.late();
         ended = bytes.empty();
         heard_ = heard_ || !ended;
         lines_.add(bytes);
@@ -219,6 +255,7 @@ asio::awaitable<Verdict> Talk::send(std::string bytes)
             throw;
         failed = error.code();
     }
+    late_ += connection_.late();
     if (failed)
         co_return broken("Failed to send",
             Verdict::fail("tcp_write", "write failed: " + failed.message(), cause_of(failed)));
@@ -228,9 +265,10 @@ asio::awaitable<Verdict> Talk::send(std::string bytes)
 /// Handshake with the settings of the check; lines in the words of the place it happens at.
 asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::string_view failed)
 {
-    run_.phase = "tls";
+    begin("tls");
     const auto context = run_.net.tls.get(settings_.tls_settings);
     if (!context) {
+        open_.reset();
         const Verdict unusable =
             Verdict::fail("tls_config", context.error().message, context.error().cause);
         fail(run_, config_failed, err(unusable.message), unusable);
@@ -241,16 +279,32 @@ asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::strin
     peer_ = net::TlsPeer{};
     heard_ = false;
     peer_.name = settings_.server_name;
-    const Stopwatch shaking;
     Verdict secured = co_await connection_.handshake(**context, peer_);
     if (secured.passed() || !peer_.cause.empty())  // refused, but seen (DEV-11)
         observe_peer(run_, peer_, connection_.tls_version(), connection_.tls_cipher(), false);
     if (!secured.passed()) {
+        open_.reset();
         CheckLog::Fields fields = err(secured.message);
         co_return fail(run_, failed, std::move(fields), std::move(secured));
     }
-    took("tls", shaking.seconds());
+    end(connection_.late());
     co_return Verdict::pass();
+}
+
+void Talk::begin(std::string_view phase)
+{
+    run_.phase = phase;
+    open_.emplace();
+}
+
+/// The open phase is over; its time is without `late`, our own part in it.
+void Talk::end(std::chrono::nanoseconds late)
+{
+    const double all = open_->seconds();
+    open_.reset();
+    const double ours = std::min(all, std::chrono::duration<double>(late).count());
+    run_.late += std::chrono::nanoseconds{static_cast<std::int64_t>(ours * 1e9)};
+    took(run_.phase, all - ours);
 }
 
 void Talk::took(std::string_view phase, double seconds)

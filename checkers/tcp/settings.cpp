@@ -31,8 +31,9 @@ Settings parse_settings(const pb::Check& check, Problems& problems)
         if (expect)
             parsed.expect = std::move(*expect);
         else
-            problems.add(error("bad_regex", "settings.tcp.queryResponse[{}].expect: {}",
-                settings.steps.size() - 1, expect.error().message));
+            problems.add_pattern(error("bad_regex", "settings.tcp.queryResponse[{}].expect: {}",
+                                     settings.steps.size() - 1, expect.error().message),
+                step.expect());
     }
     return settings;
 }

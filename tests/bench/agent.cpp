@@ -8,10 +8,10 @@
 //   clear                      none any more
 //   count                      answers "STARTED FAILED IN_FLIGHT"
 //   measure COUNT GAP_US FILE  single runs beside the schedule, one every GAP_US. A line of FILE
-//                              is "PHASE JSON"; answers "LINE:SECONDS:STARVED:BUSY …". SECONDS is
-//                              negative for a failed run; STARVED are the microseconds in which
-//                              the thread could have run during it, but had no core; BUSY those
-//                              for which the news that ended it may have lain there
+//                              is "PHASE JSON"; answers "LINE:SECONDS:LATE:SAID …". SECONDS is
+//                              negative for a failed run; LATE are the microseconds of its wall
+//                              time that the run puts down to this probe; SAID is 1 when its log
+//                              says so
 
 #include "agent/net/curl_multi.h"
 #include "agent/net/http_client.h"
@@ -33,13 +33,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <fcntl.h>
 #include <prometheus/registry.h>
-#include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -51,7 +47,6 @@ namespace {
 
 using namespace sonde;
 namespace asio = boost::asio;
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 /// The one tenant there is.
@@ -109,21 +104,6 @@ double own_metric(const prometheus::Registry& registry, std::string_view name)
             for (const auto& metric : family.metric)
                 sum += metric.counter.value + metric.gauge.value;
     return sum;
-}
-
-/// No event that the loop works on happened before: when it began to look for the first of them.
-Clock::time_point news_since;
-
-/// Microseconds in which this thread could have run, but had no core, since it began.
-double starved_us()
-{
-    static const int file = ::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    std::array<char, 64> text{};
-    if (::pread(file, text.data(), text.size() - 1, 0) <= 0)
-        return 0;
-    char* rest = nullptr;
-    std::strtod(text.data(), &rest);  // what it did run
-    return std::strtod(rest, nullptr) / 1000;
 }
 
 class Agent {
@@ -266,37 +246,19 @@ asio::awaitable<void> Agent::measure_one(
     checkers::Subject subject;
     subject.target = check.target();
     subject.timeout = milliseconds{check.timeout()};
-    const double starved_before = starved_us();
     const auto report = co_await checkers::run_once(
         *prepared.kind, *prepared.checker, services_, checkers_config_, subject);
-    const std::chrono::duration<double, std::micro> busy = Clock::now() - news_since;
     double seconds = -1;
     for (const checkers::Phase& each : report.phases)
         if (report.verdict.passed() && each.reached && each.name == phase)
             seconds = each.seconds;
+    const std::chrono::duration<double, std::micro> late = report.probe_late;
     out += fmt::format(
-        "{}:{:.9f}:{:.1f}:{:.1f} ", line, seconds, starved_us() - starved_before, busy.count());
+        "{}:{:.9f}:{:.1f}:{:d} ", line, seconds, late.count(), static_cast<int>(report.late));
     --measuring_;
 }
 
 }  // namespace
-
-/// Stands before the C library's, for the loop: what it finds without a wait may have been there
-/// since it looked the time before, what it waited for has just come.
-extern "C" int epoll_wait(int epoll, epoll_event* events, int most, int timeout)
-{
-    static thread_local Clock::time_point looked;
-    static const pid_t main_thread = ::getpid();
-    const auto asked = Clock::now();
-    const auto found = ::syscall(SYS_epoll_pwait, epoll, events, most, timeout, nullptr, 0);
-    if (::gettid() != main_thread)
-        return static_cast<int>(found);
-    const auto now = Clock::now();
-    const bool waited = now - asked > std::chrono::microseconds{20};
-    news_since = waited ? now : looked;
-    looked = now;
-    return static_cast<int>(found);
-}
 
 int main(int argc, char** argv)
 {

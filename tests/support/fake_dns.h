@@ -1,10 +1,8 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
+#include "tests/support/scripted_dns.h"
+
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/udp.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -41,22 +39,18 @@ public:
     /// Tells it about a name, lower case, without a dot at its end.
     void set(const std::string& name, Type type, Answer answer);
 
-    std::uint16_t port() const { return udp_.local_endpoint().port(); }
+    std::uint16_t port() const { return server_.port(); }
     /// "A www.sonde.test", in the order in which they came; " (tcp)" follows what came by TCP.
     const std::vector<std::string>& asked() const { return asked_; }
     /// Called on the loop for every query, before it is answered.
     std::function<void()> on_query;
 
 private:
-    asio::awaitable<void> serve_datagrams();
-    asio::awaitable<void> accept();
-    asio::awaitable<void> serve_stream(asio::ip::tcp::socket socket);
-    std::string answer(std::string_view query, bool tcp);  // empty: say nothing
+    std::vector<std::string> answer(std::string_view query, bool tcp);
 
-    asio::ip::tcp::acceptor tcp_;
-    asio::ip::udp::socket udp_;
     std::map<std::pair<std::string, Type>, Answer> answers_;
     std::vector<std::string> asked_;
+    ScriptedDns server_;
 };
 
 }  // namespace sonde::tests

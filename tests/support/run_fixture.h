@@ -71,14 +71,16 @@ inline bool has(const checkers::Report& report, std::string_view name)
     return false;
 }
 
-/// The lines of a report, "LEVEL message".
+/// The lines of a report, "LEVEL message", but for the one that tells of what else the host had to
+/// do meanwhile.
 inline std::vector<std::string> lines_of(const checkers::Report& report)
 {
     static constexpr std::string_view levels[] = {"debug", "info", "warn", "error"};
     std::vector<std::string> out;
     for (const auto& entry : report.log)
-        out.push_back(
-            std::string{levels[static_cast<std::size_t>(entry.level)]} + ' ' + entry.message);
+        if (entry.message != checkers::probe_was_late)
+            out.push_back(
+                std::string{levels[static_cast<std::size_t>(entry.level)]} + ' ' + entry.message);
     return out;
 }
 

@@ -1,5 +1,7 @@
 #include "tests/support/scripted_dns.h"
 
+#include "agent/base/text.h"
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -8,11 +10,33 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include <stdexcept>
+
 namespace sonde::tests {
 
 using asio::ip::tcp;
 using asio::ip::udp;
 using boost::system::error_code;
+
+namespace {
+
+/// Binds both to one port; what the kernel picks for TCP may be taken for UDP.
+void bind_both(udp::socket& datagrams, tcp::acceptor& streams, const asio::ip::address& address,
+    std::uint16_t port)
+{
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        streams = tcp::acceptor{streams.get_executor(), {address, port}};
+        const udp::endpoint same{address, streams.local_endpoint().port()};
+        datagrams = udp::socket{datagrams.get_executor(), same.protocol()};
+        error_code taken;
+        datagrams.bind(same, taken);
+        if (!taken)
+            return;
+    }
+    throw std::runtime_error{"no port is free for UDP and TCP"};
+}
+
+}  // namespace
 
 std::string dns_u16(unsigned value)
 {
@@ -61,11 +85,33 @@ std::string dns_response(std::string_view query, const DnsMessage& says)
     return out;
 }
 
+DnsQuestion dns_question(std::string_view query)
+{
+    const auto octet = [query](std::size_t at) { return static_cast<unsigned char>(query.at(at)); };
+    DnsQuestion out;
+    std::size_t at = 12;
+    while (const std::size_t size = octet(at++)) {
+        out.name += (out.name.empty() ? "" : ".") + text::lower(query.substr(at, size));
+        at += size;
+    }
+    out.type = octet(at) * 256U + octet(at + 1);
+    out.ends = at + 4;
+    return out;
+}
+
 ScriptedDns::ScriptedDns(
     asio::io_context& loop, Answer answer, asio::ip::address address, std::uint16_t port)
-    : tcp_{loop, {address, port}}, udp_{loop, {address, tcp_.local_endpoint().port()}},
-      answer_{std::move(answer)}
+    : ScriptedDns{loop, AnswerBy{[says = std::move(answer)](std::string_view query, bool) {
+                      return says(query);
+                  }},
+          std::move(address), port}
+{}
+
+ScriptedDns::ScriptedDns(
+    asio::io_context& loop, AnswerBy answer, asio::ip::address address, std::uint16_t port)
+    : tcp_{loop}, udp_{loop}, answer_{std::move(answer)}
 {
+    bind_both(udp_, tcp_, address, port);
     asio::co_spawn(loop, serve_datagrams(), asio::detached);
     asio::co_spawn(loop, accept(), asio::detached);
 }
@@ -82,7 +128,7 @@ asio::awaitable<void> ScriptedDns::serve_datagrams()
         if (failed)
             co_return;
         received_.push_back(bytes.substr(0, size));
-        const auto answers = answer_(received_.back());
+        const auto answers = answer_(received_.back(), false);
         for (const std::string& datagram : answers)
             co_await udp_.async_send_to(
                 asio::buffer(datagram), from, asio::redirect_error(asio::use_awaitable, failed));
@@ -103,25 +149,24 @@ asio::awaitable<void> ScriptedDns::accept()
 
 asio::awaitable<void> ScriptedDns::serve_stream(tcp::socket socket)
 {
-    unsigned char prefix[2] = {0, 0};
-    error_code failed;
-    co_await asio::async_read(
-        socket, asio::buffer(prefix), asio::redirect_error(asio::use_awaitable, failed));
-    std::string query(static_cast<std::size_t>(prefix[0] << 8U | prefix[1]), '\0');
-    co_await asio::async_read(
-        socket, asio::buffer(query), asio::redirect_error(asio::use_awaitable, failed));
-    if (failed)
-        co_return;
-    received_.push_back(query);
-    const auto answers = answer_(query);
-    for (const std::string& message : answers) {
-        const std::string framed = dns_u16(static_cast<unsigned>(message.size())) + message;
-        co_await asio::async_write(
-            socket, asio::buffer(framed), asio::redirect_error(asio::use_awaitable, failed));
-    }
-    if (answers.empty())  // silent: until the client goes
+    for (;;) {
+        unsigned char prefix[2] = {0, 0};
+        error_code ended;
         co_await asio::async_read(
-            socket, asio::buffer(query), asio::redirect_error(asio::use_awaitable, failed));
+            socket, asio::buffer(prefix), asio::redirect_error(asio::use_awaitable, ended));
+        std::string query(static_cast<std::size_t>(prefix[0] << 8U | prefix[1]), '\0');
+        co_await asio::async_read(
+            socket, asio::buffer(query), asio::redirect_error(asio::use_awaitable, ended));
+        if (ended || query.empty())
+            co_return;
+        received_.push_back(query);
+        const auto answers = answer_(query, true);
+        for (const std::string& message : answers) {
+            const std::string framed = dns_u16(static_cast<unsigned>(message.size())) + message;
+            co_await asio::async_write(
+                socket, asio::buffer(framed), asio::redirect_error(asio::use_awaitable, ended));
+        }
+    }
 }
 
 }  // namespace sonde::tests

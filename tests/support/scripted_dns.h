@@ -44,12 +44,23 @@ struct DnsMessage {
 };
 std::string dns_response(std::string_view query, const DnsMessage& says);
 
+/// The question of a query, its name as text.
+struct DnsQuestion {
+    std::string name;  ///< lower case, without a dot at its end
+    unsigned type = 0;
+    std::size_t ends = 0;  ///< where in the query
+};
+DnsQuestion dns_question(std::string_view query);
+
 /// A name server, UDP and TCP on one port, that answers with the messages a test makes of a query.
 class ScriptedDns {
 public:
     using Answer = std::function<std::vector<std::string>(std::string_view query)>;
+    using AnswerBy = std::function<std::vector<std::string>(std::string_view query, bool tcp)>;
 
     ScriptedDns(asio::io_context& loop, Answer answer,
+        asio::ip::address address = asio::ip::address_v4::loopback(), std::uint16_t port = 0);
+    ScriptedDns(asio::io_context& loop, AnswerBy answer,
         asio::ip::address address = asio::ip::address_v4::loopback(), std::uint16_t port = 0);
 
     std::uint16_t port() const { return tcp_.local_endpoint().port(); }
@@ -62,7 +73,7 @@ private:
 
     asio::ip::tcp::acceptor tcp_;
     asio::ip::udp::socket udp_;
-    Answer answer_;
+    AnswerBy answer_;
     std::vector<std::string> received_;
 };
 
