@@ -32,63 +32,6 @@ void read_log(Section section, LogConfig& config)
     section.read_word<LogFormat>("format", config.format, log_formats);
 }
 
-void read_schedule(Section section, ScheduleConfig& config)
-{
-    section.read("start_spread", config.start_spread);
-    section.read("max_in_flight", config.max_in_flight);
-    section.read("starts_per_tick", config.starts_per_tick);
-    section.read("republish_every", config.republish_every);
-    if (config.starts_per_tick == 0)
-        section.problem("starts_per_tick", "must be at least 1");
-    if (config.republish_every < 1s)
-        section.problem("republish_every", "must be at least 1s");
-}
-
-void read_checkers(Section section, CheckersConfig& config)
-{
-    section.read_bytes("http_body_bytes", config.http_body_bytes);
-    section.read("tcp_phases", config.tcp_phases);
-    section.read("dns_retries", config.dns_retries);
-}
-
-void read_publisher(Section section, PublisherConfig& config)
-{
-    section.read("flush_every", config.flush_every);
-    section.read_bytes("request_bytes", config.request_bytes);
-    section.read("request_timeout", config.request_timeout);
-    section.read_bytes("max_queue_bytes", config.max_queue_bytes);
-    section.read("max_queue_age", config.max_queue_age);
-    section.read("shutdown_flush", config.shutdown_flush);
-    section.read_path("ca_file", config.ca_file);
-    std::string proxy;
-    const bool has_proxy = section.has("proxy");
-    section.read_url("proxy", proxy);
-    if (has_proxy)
-        config.proxy = proxy;
-    if (config.request_bytes == 0)
-        section.problem("request_bytes", "must be at least 1");
-    if (config.request_timeout < 1ms)
-        section.problem("request_timeout", "must be at least 1ms");
-    if (config.max_queue_bytes < config.request_bytes)
-        section.problem("max_queue_bytes", "must not be below request_bytes");
-}
-
-void read_status(Section section, StatusConfig& config)
-{
-    std::string listen = config.listen->text();
-    section.read("listen", listen);
-    if (listen == "off") {
-        config.listen.reset();
-    } else {
-        auto address = split_host_port(listen);
-        if (address)
-            config.listen = *address;
-        else
-            section.problem("listen", address.error().message);
-    }
-    section.read("sticky_ready", config.sticky_ready);
-}
-
 /// Whether the file, a flag, or a variable of one of its keys switches this section on.
 bool is_on(Section& top, const std::string& key)
 {
@@ -110,13 +53,15 @@ void read_everything(Section& top, const JudgeCheck& judge, AgentConfig& config)
     top.read_path("state_dir", config.state_dir);
     read_log(top.child("log"), config.log);
     if (is_on(top, "api"))
-        read_api(top.child("api"), config.api.emplace());
+        read_api(top.child("api"), config.state_dir, config.api.emplace());
     read_probe(top.child("probe"), config.probe);
     read_tenants(top, config.tenants);
     read_checks(top, config.tenants, judge, config.checks);
     read_schedule(top.child("schedule"), config.schedule);
     read_checkers(top.child("checkers"), config.checkers);
+    read_egress(top.child("egress"), config.egress);
     read_publisher(top.child("publisher"), config.publisher);
+    read_journal(top.child("journal"), config.state_dir, config.publisher, config.journal);
     read_status(top.child("status"), config.status);
     if (is_on(top, "control")) {
         read_control(top.child("control"), config.state_dir, config.control.emplace());
@@ -126,7 +71,8 @@ void read_everything(Section& top, const JudgeCheck& judge, AgentConfig& config)
         reading.problem({}, "",
             "there is nothing to do: one of api, checks, checks_files, control must be there");
     if (config.api && config.api->embedded && !config.control)
-        top.problem("api", "embedded needs the section control in the same file");
+        top.problem(
+            "api", "embedded needs the section control in the same file: add it, or give address");
 }
 
 bool is_unsupported(std::string_view path)
@@ -140,7 +86,8 @@ bool is_unsupported(std::string_view path)
 void check_overrides(Reading& reading)
 {
     for (const auto& [path, value] : reading.overrides)
-        if (!reading.known.contains(path) && !is_unsupported(path))
+        if (!reading.known.contains(path) && !reading.secret_files.contains(path) &&
+            !is_unsupported(path))
             reading.problems.push_back(fmt::format("command line: {}: is not an option", path));
 }
 
@@ -156,9 +103,13 @@ Loaded load_agent_config(
 {
     Loaded loaded;
     std::error_code unknown;
-    Reading reading{file, std::filesystem::absolute(file, unknown).parent_path().string(),
+    const bool no_file = file.empty();
+    Reading reading{no_file ? "command line" : file,
+        no_file ? std::filesystem::current_path(unknown).string()
+                : std::filesystem::absolute(file, unknown).parent_path().string(),
         options.environment, options.overrides, options.allow_inline_secrets};
-    if (const auto root = reading.load()) {
+    const YAML::Node nothing{YAML::NodeType::Map};
+    if (const auto root = no_file ? std::optional{nothing} : reading.load()) {
         {
             Section top{reading, *root, ""};
             read_everything(top, judge, loaded.config);

@@ -172,11 +172,16 @@ struct ControlConfig {
     std::string public_url;
     std::size_t max_body_bytes = 1 << 20;
     std::size_t max_bulk_body_bytes = 16 << 20;
-    std::string database_file;     ///< of SQLite
-    std::string directory_file;    ///< where the directory is, or
-    std::string directory;         ///< its content in YAML, written in place
-    std::string directory_base;    ///< folder from which paths in the directory start
-    bool extended_limits = false;  ///< `limits.profile: extended`
+    std::string database_file;  ///< of SQLite; empty: PostgreSQL
+    std::string database_url;   ///< of PostgreSQL, without a password
+    Secret database_password;
+    std::size_t database_connections = 8;      ///< to PostgreSQL; one more listens
+    Milliseconds changes_retention = 1h;       ///< how long change records are kept
+    std::size_t changes_max_backlog = 10'000;  ///< a stream with more of them pending ends
+    std::string directory_file;                ///< where the directory is, or
+    std::string directory;                     ///< its content in YAML, written in place
+    std::string directory_base;                ///< folder from which paths in the directory start
+    bool extended_limits = false;              ///< `limits.profile: extended`
     enum class Reserved { unprefixed_only, never, always };
     Reserved reserved_labels = Reserved::unprefixed_only;
     std::vector<std::string> enabled_kinds = {"dns", "http", "ping", "tcp"};

@@ -56,7 +56,8 @@ void judge_labels(const pb::Check& check, const TenantConfig& tenant, const Comp
 {
     const std::int64_t most = tenant.max_metric_labels - labels_of_agents;
     if (check.labels_size() > most)
-        complain("labels", fmt::format("are more than {}", most));
+        complain("labels",
+            fmt::format("are more than {}: fewer, or raise max_metric_labels of the tenant", most));
     std::set<std::string> names;
     for (int i = 0; i < check.labels_size(); ++i) {
         const pb::Label& label = check.labels(i);
@@ -64,7 +65,7 @@ void judge_labels(const pb::Check& check, const TenantConfig& tenant, const Comp
         if (std::string wrong = bad_label(label.name(), label.value()); !wrong.empty())
             complain(path, std::move(wrong));
         else if (!names.insert(label.name()).second)
-            complain(path, fmt::format("{} is there twice", label.name()));
+            complain(path, fmt::format("{} is there twice: keep one of them", label.name()));
     }
 }
 
@@ -76,7 +77,7 @@ void judge(const pb::Check& check, const TenantConfig& tenant, const Complain& c
     if (std::string wrong = bad_text(check.target()); !wrong.empty())
         complain("target", std::move(wrong));
     if (kinds_of(check.settings()) != 1)
-        complain("settings", "exactly one kind is required");
+        complain("settings", "exactly one kind is required, such as ping: {}");
     if (check.frequency() < shortest_ms || check.frequency() > longest_period_ms)
         complain("frequency", "must be between 1000 and 3600000 milliseconds");
     if (check.timeout() < shortest_ms || check.timeout() > longest_timeout_ms)
@@ -86,9 +87,9 @@ void judge(const pb::Check& check, const TenantConfig& tenant, const Complain& c
     if (check.offset() < 0 || check.offset() > check.frequency())
         complain("offset", "must be between 0 and frequency");
     if (check.id() == 0)
-        complain("id", "must not be 0");
+        complain("id", "must not be 0; leave it out for the position");
     if (check.has_channels())
-        complain("channels", "not supported yet");
+        complain("channels", "not supported yet: leave it out");
     if (const auto& word = check.alertsensitivity();
         word.size() > 128 || has_control_characters(word))
         complain("alertSensitivity", "must have at most 128 bytes and no control characters");
@@ -166,17 +167,21 @@ private:
             if (tenant.id == check.tenantid())
                 return &tenant;
         if (!tenants_.empty())
-            complain("tenantId", fmt::format("there is no {} in tenants", check.tenantid()));
+            complain(
+                "tenantId", fmt::format("there is no {} in tenants: add it there, or name another",
+                                check.tenantid()));
         return nullptr;
     }
 
     void remember(const pb::Check& check, const Complain& complain)
     {
         if (!ids_.insert(check.id()).second)
-            complain("id", fmt::format("{} is there twice", check.id()));
+            complain("id",
+                fmt::format("{} is there twice: leave id out, or make it unique", check.id()));
         if (!pairs_.emplace(check.tenantid(), check.job(), check.target()).second)
-            complain("job", fmt::format("\"{}\" with target \"{}\" is there twice", check.job(),
-                                check.target()));
+            complain(
+                "job", fmt::format("\"{}\" with target \"{}\" is there twice: change one of them",
+                           check.job(), check.target()));
     }
 
     const std::vector<TenantConfig>& tenants_;

@@ -30,7 +30,7 @@ bool is_loopback(const HostPort& address)
 void check_listener(Section& section, const ListenConfig& config)
 {
     if (config.listen.empty())
-        section.problem("listen", "must name at least one address");
+        section.problem("listen", "must name at least one address, such as localhost:8080");
     if (config.tls_cert_file.empty() != config.tls_key_file.empty())
         section.problem(config.tls_cert_file.empty() ? "tls_cert_file" : "tls_key_file",
             "is missing: certificate and key go together");
@@ -69,17 +69,57 @@ void read_grpc(Section section, ControlConfig& config)
     check_listener(section, config.grpc);
 }
 
+/// What is wrong with the URL of a PostgreSQL database; empty: nothing that can be seen from here.
+std::string problem_of(std::string_view url)
+{
+    const std::string_view rest = url.substr(url.find("://") + 3);
+    const std::string_view path = rest.substr(0, rest.find('?'));
+    const auto slash = path.find('/');
+    const auto at = path.find('@');
+    const bool blank = std::any_of(url.begin(), url.end(),
+        [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\''; });
+    if (path.substr(0, at == std::string_view::npos ? 0 : at).find(':') != std::string_view::npos ||
+        rest.find("password=") != std::string_view::npos)
+        return "must not hold a password: write database.password_file";
+    if (slash == std::string_view::npos || slash + 1 == path.size())
+        return "must be postgresql://USER@HOST:PORT/NAME, such as "
+               "postgresql://sonde@localhost:5432/sonde";
+    if (blank)
+        return "must be percent-encoded, without blanks and quotes";
+    return {};
+}
+
 void read_database(Section section, const std::string& state_dir, ControlConfig& config)
 {
     constexpr std::string_view scheme = "sqlite:";
     std::string url = "sqlite:control.db";
     section.read("url", url);
-    if (url.starts_with("postgresql:") || url.starts_with("postgres:"))
-        section.problem("url", "postgresql: not supported yet, only sqlite:PATH");
-    else if (!url.starts_with(scheme) || url.size() == scheme.size())
-        section.problem("url", "must be sqlite:PATH");
+    section.read_secret("password", config.database_password);
+    section.read("connections", config.database_connections);
+    if (config.database_connections < 1 || config.database_connections > 1000)
+        section.problem("connections", "must lie between 1 and 1000");
+    if (url.starts_with("postgresql://") || url.starts_with("postgres://")) {
+        if (const std::string problem = problem_of(url); !problem.empty())
+            section.problem("url", problem);
+        config.database_url = url;
+        return;
+    }
+    if (!config.database_password.empty())
+        section.problem("password", "is of no use with SQLite: leave it out");
+    if (!url.starts_with(scheme) || url.size() == scheme.size())
+        section.problem("url", "must be sqlite:PATH, such as sqlite:control.db, or "
+                               "postgresql://USER@HOST:PORT/NAME");
     else
         config.database_file = absolute(url.substr(scheme.size()), state_dir);
+}
+
+void read_changes(Section section, ControlConfig& config)
+{
+    section.read("retention", config.changes_retention);
+    section.at_least("retention", config.changes_retention, 20min);
+    section.read("max_backlog", config.changes_max_backlog);
+    if (config.changes_max_backlog < 1)
+        section.problem("max_backlog", "must be at least 1");
 }
 
 void read_directory(Section& section, ControlConfig& config)
@@ -90,13 +130,13 @@ void read_directory(Section& section, ControlConfig& config)
     config.directory_base = reading.directory;
     const auto in_place = section.node("directory");
     if (in_place && !in_place.IsNull() && !in_place.IsMap())
-        return section.problem("directory", "must be a mapping");
+        return section.problem("directory", "must be a mapping with version: 1 and organizations");
     if (in_place && in_place.IsMap())  // JSON is YAML, and keeps apart what was quoted
         config.directory = yaml_to_json(in_place, reading, section.path_of("directory"), nullptr);
     if (!config.directory_file.empty())
         config.directory_base = std::filesystem::path{config.directory_file}.parent_path().string();
     if (!config.directory.empty() && !config.directory_file.empty())
-        section.problem("directory_file", "is given together with directory");
+        section.problem("directory_file", "is given together with directory: keep one of them");
     if (config.directory.empty() && config.directory_file.empty())
         section.problem("directory_file", "is required, or directory in its place");
 }
@@ -110,9 +150,11 @@ void read_kinds(Section section, ControlConfig& config)
     };
     for (const std::string& kind : config.enabled_kinds)
         if (in(later_kinds, kind))
-            section.problem("enabled_kinds", fmt::format("{}: not supported yet", kind));
+            section.problem(
+                "enabled_kinds", fmt::format("{}: not supported yet: leave it out", kind));
         else if (!in(kinds, kind))
-            section.problem("enabled_kinds", fmt::format("\"{}\" is no kind of check", kind));
+            section.problem("enabled_kinds", fmt::format("\"{}\" is no kind of check; there are {}",
+                                                 kind, fmt::join(kinds, ", ")));
 }
 
 void read_probe_defaults(Section section, ControlConfig& config)
@@ -150,6 +192,7 @@ void read_control(Section section, const std::string& state_dir, ControlConfig& 
     read_probe_defaults(section.child("probes"), config);
     read_tokens(section.child("tokens"), config);
     read_presence(section.child("presence"), config);
+    read_changes(section.child("changes"), config);
     config.secrets_key_file = "secrets.key";
     section.child("secrets").read_path("key_file", config.secrets_key_file, state_dir);
     config.secrets_key_file = absolute(config.secrets_key_file, state_dir);

@@ -22,8 +22,9 @@ void read_token(Section& section, Secret& token)
 {
     const Reading& reading = section.reading();
     section.read_secret("token", token);
-    if (reading.overrides.contains(section.path_of("token")))
-        return;
+    for (const char* flag : {"token", "token_file"})
+        if (reading.overrides.contains(section.path_of(flag)))
+            return;
     for (const char* name : {"SM_AGENT_API_TOKEN", "API_TOKEN"})
         if (const auto value = reading.variable(name); value && !value->empty()) {
             token = Secret{*value};
@@ -55,7 +56,7 @@ void read_tenant(Section section, TenantConfig& config)
     section.read("max_metric_labels", config.max_metric_labels);
     section.read("max_log_labels", config.max_log_labels);
     if (config.id == 0)
-        section.problem("id", "must not be 0");
+        section.problem("id", "must not be 0; the default is 1");
     if (config.max_metric_labels < 12)
         section.problem("max_metric_labels", "must be at least 12");
     if (config.max_log_labels < 10)
@@ -91,18 +92,29 @@ void read_probe_labels(Section& section, ProbeConfig& config)
         else if (const std::string wrong = bad_label(name, *value); !wrong.empty())
             reading.problem(entry.first, where, wrong);
         else if (!names.insert(name).second)
-            reading.problem(entry.first, where, "is there twice");
+            reading.problem(entry.first, where, "is there twice: keep one of them");
         else
             config.labels.emplace_back(name, *value);
     }
     if (labels.size() > most_probe_labels)
-        section.problem("labels", fmt::format("are more than {}", most_probe_labels));
+        section.problem(
+            "labels", fmt::format("are more than {0}: keep {0} of them", most_probe_labels));
 }
 
 bool is_clean(std::string_view text)
 {
     return std::none_of(text.begin(), text.end(),
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+/// `off` keeps nothing.
+void read_state_file(Section& section, const std::string& state_dir, std::string& file)
+{
+    file = "api.state";
+    section.read("state_file", file);
+    if (file.empty())
+        section.problem("state_file", "must be a path, or off");
+    file = file == "off" ? "" : absolute(file, state_dir);
 }
 
 }  // namespace
@@ -122,7 +134,7 @@ std::string bad_label(std::string_view name, std::string_view value)
     return is_clean(value) ? "" : "the value must not have control characters";
 }
 
-void read_api(Section section, ApiConfig& config)
+void read_api(Section section, const std::string& state_dir, ApiConfig& config)
 {
     section.read("address", config.address);
     section.read("embedded", config.embedded);
@@ -132,17 +144,22 @@ void read_api(Section section, ApiConfig& config)
     const auto before = section.reading().problems.size();
     read_token(section, config.token);
     if (!config.embedded && config.token.empty() && section.reading().problems.size() == before)
-        section.problem(
-            "token", "is required: token_file, SM_AGENT_API_TOKEN, or the credential api-token");
+        section.problem("token", "is required: token_file (flag -api-token-file), "
+                                 "SM_AGENT_API_TOKEN, or the credential api-token");
+    section.read("step_aside", config.step_aside);
+    read_state_file(section, state_dir, config.state_file);
+    section.read("telemetry_every", config.telemetry_every);
     section.read_bytes("max_message_bytes", config.max_message_bytes);
     if (config.embedded && section.has("address"))
-        section.problem("embedded", "is given together with address");
+        section.problem("embedded", "is given together with address: keep one of them");
     if (!config.embedded && !section.has("address"))
         section.problem("address", "is required: host:port of the API, or embedded: true");
     else if (!config.embedded && (config.address.host.empty() || config.address.port == 0))
-        section.problem("address", "must name a host and a port");
+        section.problem("address", "must name a host and a port: host:port");
     if (config.max_message_bytes == 0 || config.max_message_bytes > INT_MAX)
-        section.problem("max_message_bytes", "must lie between 1 and 2GiB");
+        section.problem("max_message_bytes", "must lie between 1 and 2147483647");
+    section.at_least("step_aside", config.step_aside, 1s);
+    section.at_least("telemetry_every", config.telemetry_every, 1s);
 }
 
 void read_probe(Section section, ProbeConfig& config)
@@ -158,7 +175,7 @@ void read_probe(Section section, ProbeConfig& config)
         if (text->size() > 128 || !is_clean(*text))
             section.problem(key, "must have at most 128 bytes and no control characters");
     if (config.name.empty())
-        section.problem("name", "must not be empty");
+        section.problem("name", "must not be empty; leave it out for the host name");
     if (!(config.latitude >= -90 && config.latitude <= 90))
         section.problem("latitude", "must lie between -90 and 90");
     if (!(config.longitude >= -180 && config.longitude <= 180))
@@ -178,7 +195,8 @@ void read_tenants(Section& top, std::vector<TenantConfig>& tenants)
         const std::string path = fmt::format("tenants[{}]", i);
         read_tenant(Section{reading, list[i], path}, tenants.emplace_back());
         if (const auto id = tenants.back().id; !ids.insert(id).second)
-            reading.problem(list[i], path + ".id", fmt::format("{} is there twice", id));
+            reading.problem(list[i], path + ".id",
+                fmt::format("{} is there twice: each tenant needs an id of its own", id));
     }
 }
 

@@ -148,7 +148,9 @@ Result<std::string> Reading::interpolate(std::string_view text) const
         }
         const auto value = variable(std::string{name});
         if (!value)
-            return error("bad_value", "the environment variable {} is not set", name);
+            return error("bad_value",
+                "the environment variable {0} is not set; $${{{0}}} stands for the text itself",
+                name);
         out += *value;
         text.remove_prefix(name.size() + std::string_view{"${}"}.size());
     }
@@ -163,7 +165,8 @@ std::optional<YAML::Node> Reading::load()
         return std::nullopt;
     }
     if (!text::is_utf8(*text)) {
-        problems.push_back(fmt::format("{}:{}: is not UTF-8", file, line_of_bad_byte(*text)));
+        problems.push_back(fmt::format(
+            "{}:{}: is not UTF-8: save the file in that encoding", file, line_of_bad_byte(*text)));
         return std::nullopt;
     }
     try {

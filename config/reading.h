@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ struct Reading {
     std::vector<std::string> problems = {};
     std::vector<std::string> warnings = {};
     std::map<std::string, std::string> known = {};  ///< every key asked for: its path and default
+    std::set<std::string> secret_files = {};        ///< the paths of KEY_file beside them
 
     /// "FILE:LINE: PATH: what"; the line is left out for what stands in no line.
     void problem(const YAML::Node& at, std::string_view path, std::string_view what);

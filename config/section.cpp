@@ -70,12 +70,13 @@ void Section::check_keys() const
     const std::vector<std::string_view> known{read_.begin(), read_.end()};
     for (const auto& entry : node_) {
         if (!entry.first.IsScalar()) {
-            reading_.problem(entry.first, path_, "a key must be a single word");
+            reading_.problem(
+                entry.first, path_, "a key must be a single word, not a list or a mapping");
             continue;
         }
         const std::string& key = entry.first.Scalar();
         if (!seen.insert(key).second) {
-            reading_.problem(entry.first, path_of(key), "is there twice");
+            reading_.problem(entry.first, path_of(key), "is there twice: keep one of them");
         } else if (!read_.contains(key)) {
             const auto nearest = text::nearest(key, known);
             reading_.problem(entry.first, path_of(key),
@@ -115,7 +116,7 @@ void Section::refuse(std::string_view key, std::string_view accepted)
                              : value.IsScalar() ? value.Scalar()
                                                 : std::string{};
     if (accepted.empty() || text != accepted)
-        problem(key, accepted.empty() ? std::string{"not supported yet"}
+        problem(key, accepted.empty() ? std::string{"not supported yet: leave it out"}
                                       : fmt::format("not supported yet, only {}", accepted));
 }
 
@@ -173,6 +174,13 @@ void Section::problem(std::string_view key, std::string_view what)
     reading_.problem(is_given(at) ? at : node_, path_of(key), what);
 }
 
+void Section::at_least(
+    std::string_view key, std::chrono::milliseconds value, std::chrono::milliseconds least)
+{
+    if (value < least)
+        problem(key, fmt::format("must be at least {}", print_duration(least)));
+}
+
 /// The text of a value: flag, environment, file; nullopt when it is nowhere.
 std::optional<std::string> Section::scalar(std::string_view key, std::string fallback)
 {
@@ -183,7 +191,7 @@ std::optional<std::string> Section::scalar(std::string_view key, std::string fal
     if (!is_given(value))
         return std::nullopt;
     if (!value.IsScalar()) {
-        problem(key, "must be a single value");
+        problem(key, "must be a single value, not a list or a mapping");
         return std::nullopt;
     }
     auto text = reading_.interpolate(value.Scalar());
@@ -240,37 +248,68 @@ void Section::read(std::string_view key, std::chrono::milliseconds& field)
     read_parsed(key, field, print_duration(field), parse_duration);
 }
 
+void Section::read(std::string_view key, std::optional<std::chrono::milliseconds>& field)
+{
+    using Field = std::optional<std::chrono::milliseconds>;
+    read_parsed(key, field, field ? print_duration(*field) : "off", [](const std::string& text) {
+        if (text == "off")
+            return Result<Field>{Field{}};
+        const auto value = parse_duration(text);
+        return value ? Result<Field>{Field{*value}}
+                     : error("bad_value", "{}, nor off", value.error().message);
+    });
+}
+
 void Section::read(std::string_view key, HostPort& field)
 {
     read_parsed(key, field, field.port == 0 ? "" : field.text(), split_host_port);
 }
 
-void Section::read(std::string_view key, std::vector<std::string>& field)
+/// The texts of a list: flag, environment, file; nullopt when it is nowhere.
+std::optional<std::vector<Section::Entry>> Section::entries(
+    std::string_view key, std::string fallback)
 {
-    reading_.known.emplace(path_of(key), join(field));
+    const std::string path = path_of(key);
+    reading_.known.emplace(path, std::move(fallback));
     const auto list = node(key);
+    const YAML::Node nowhere{YAML::NodeType::Undefined};
+    std::vector<Entry> all;
     if (const auto override = override_of(key)) {
-        field.clear();
         for (const auto part : text::split(override->text, ','))
             if (const auto word = text::trim(part); !word.empty())
-                field.emplace_back(word);
-        return;
+                all.push_back({std::string{word}, nowhere, path});
+        return all;
     }
     if (!is_given(list))
-        return;
-    field.clear();
-    const auto add = [&](const YAML::Node& entry) {
+        return std::nullopt;
+    const auto add = [&](const YAML::Node& entry, std::string where) {
         const auto text = entry.IsScalar() ? reading_.interpolate(entry.Scalar())
                                            : error("bad_value", "must be a list of single values");
         if (text)
-            field.push_back(*text);
+            all.push_back({*text, entry, std::move(where)});
         else
-            reading_.problem(entry, path_of(key), text.error().message);
+            reading_.problem(entry, where, text.error().message);
     };
     if (!list.IsSequence())
-        return add(list);  // a list of one may be written without brackets
-    for (const auto& entry : list)
-        add(entry);
+        add(list, path);  // a list of one may be written without brackets
+    else
+        for (std::size_t i = 0; i < list.size(); ++i)
+            add(list[i], fmt::format("{}[{}]", path, i));
+    return all;
+}
+
+void Section::problem(std::string_view key, const Entry& entry, std::string_view what)
+{
+    if (entry.at)
+        reading_.problem(entry.at, entry.path, what);
+    else
+        problem(key, what);
+}
+
+void Section::read(std::string_view key, std::vector<std::string>& field)
+{
+    read_list(
+        key, field, join(field), [](const std::string& text) { return Result<std::string>{text}; });
 }
 
 void Section::read(std::string_view key, std::vector<HostPort>& field)
@@ -278,15 +317,7 @@ void Section::read(std::string_view key, std::vector<HostPort>& field)
     std::vector<std::string> texts;
     for (const HostPort& address : field)
         texts.push_back(address.text());
-    read(key, texts);
-    field.clear();
-    for (const std::string& text : texts) {
-        auto address = split_host_port(text);
-        if (address)
-            field.push_back(*address);
-        else
-            problem(key, address.error().message);
-    }
+    read_list(key, field, join(texts), split_host_port);
 }
 
 void Section::read_bytes(std::string_view key, std::size_t& field)
@@ -313,7 +344,7 @@ void Section::read_url(std::string_view key, std::string& field)
     const std::string lower = text::lower(field);
     const auto start = lower.starts_with("http://") ? 7U : lower.starts_with("https://") ? 8U : 0U;
     if (!field.empty() && (start == 0 || field.size() == start || field[start] == '/'))
-        problem(key, "is no absolute http or https URL");
+        problem(key, "is no absolute http or https URL, such as http://host:8080/path");
 }
 
 void Section::read_secret(std::string_view key, Secret& field)
@@ -322,6 +353,7 @@ void Section::read_secret(std::string_view key, Secret& field)
     reading_.known.emplace(path_of(key), "");
     const auto value = node(key);
     const auto file = node(file_key);
+    reading_.secret_files.insert(path_of(file_key));
     for (const std::string_view each : {key, std::string_view{file_key}})
         if (const auto override = override_of(each)) {
             if (each == key)
@@ -331,7 +363,7 @@ void Section::read_secret(std::string_view key, Secret& field)
             return;
         }
     if (is_given(value) && is_given(file))
-        return problem(key, fmt::format("is given together with {}", file_key));
+        return problem(key, fmt::format("is given together with {}: keep one of them", file_key));
     if (is_given(file)) {
         if (const auto path = scalar(file_key, ""))
             read_secret_file(file_key, *path, reading_.directory, field);
@@ -354,7 +386,8 @@ void Section::read_secret_file(
     if (path.starts_with(credential)) {
         const auto directory = reading_.variable("CREDENTIALS_DIRECTORY");
         if (!directory)
-            return problem(key, "there is no CREDENTIALS_DIRECTORY to look into");
+            return problem(key, "there is no CREDENTIALS_DIRECTORY to look into: give a path, or "
+                                "LoadCredential= in the unit");
         where = absolute(path.substr(credential.size()), *directory);
     }
     auto value = read_whole(where);
@@ -363,9 +396,10 @@ void Section::read_secret_file(
     if (value->ends_with('\n'))
         value->pop_back();
     if (value->empty())
-        problem(key, fmt::format("{}: is empty", where));
+        problem(key, fmt::format("{}: is empty: write the secret into it", where));
     if (others_can_read(where))
-        reading_.warning(find(key), path_of(key), fmt::format("{}: others can read it", where));
+        reading_.warning(
+            find(key), path_of(key), fmt::format("{}: others can read it: chmod 600", where));
     field = Secret{std::move(*value)};
 }
 

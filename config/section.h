@@ -53,9 +53,14 @@ public:
     void read(std::string_view key, std::size_t& field);  ///< a count
     void read(std::string_view key, double& field);
     void read(std::string_view key, std::chrono::milliseconds& field);
+    /// A duration, or `off`: absent.
+    void read(std::string_view key, std::optional<std::chrono::milliseconds>& field);
     void read(std::string_view key, HostPort& field);
     void read(std::string_view key, std::vector<std::string>& field);
     void read(std::string_view key, std::vector<HostPort>& field);
+    /// A list whose entries `parse` makes a Result<T> of; a problem has the line of its entry.
+    template <class T, class Parse>
+    void read_list(std::string_view key, std::vector<T>& field, std::string fallback, Parse parse);
     void read_bytes(std::string_view key, std::size_t& field);
     void read_path(std::string_view key, std::string& field);
     void read_path(std::string_view key, std::string& field, const std::string& base);
@@ -67,6 +72,9 @@ public:
     void read_secret(std::string_view key, Secret& field);
 
     void problem(std::string_view key, std::string_view what);
+    /// The same, when `value` lies below `least`, which is a duration above 0.
+    void at_least(
+        std::string_view key, std::chrono::milliseconds value, std::chrono::milliseconds least);
 
 private:
     /// What the command line or the environment says, and who says it.
@@ -76,6 +84,13 @@ private:
     };
     std::optional<Override> override_of(std::string_view key) const;
     std::optional<std::string> scalar(std::string_view key, std::string fallback);
+    struct Entry {
+        std::string text;
+        YAML::Node at;  ///< undefined: not in the file
+        std::string path;
+    };
+    std::optional<std::vector<Entry>> entries(std::string_view key, std::string fallback);
+    void problem(std::string_view key, const Entry& entry, std::string_view what);
     YAML::Node find(std::string_view key) const;
     template <class T, class Parse>
     void read_parsed(std::string_view key, T& field, std::string fallback, Parse parse);
@@ -90,6 +105,23 @@ private:
     std::string path_;
     std::set<std::string, std::less<>> read_;
 };
+
+template <class T, class Parse>
+void Section::read_list(
+    std::string_view key, std::vector<T>& field, std::string fallback, Parse parse)
+{
+    const auto list = entries(key, std::move(fallback));
+    if (!list)
+        return;
+    field.clear();
+    for (const Entry& entry : *list) {
+        Result<T> value = parse(entry.text);
+        if (value)
+            field.push_back(std::move(*value));
+        else
+            problem(key, entry, value.error().message);
+    }
+}
 
 template <class E>
 void Section::read_word(std::string_view key, E& field, std::span<const Word<E>> words)

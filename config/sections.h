@@ -12,9 +12,17 @@ namespace sonde::config {
 
 // One function for each section of the file; each reads all keys of its section.
 
-void read_api(Section section, ApiConfig& config);
+void read_api(Section section, const std::string& state_dir, ApiConfig& config);
 void read_probe(Section section, ProbeConfig& config);
 void read_tenants(Section& top, std::vector<TenantConfig>& tenants);
+void read_schedule(Section section, ScheduleConfig& config);
+void read_checkers(Section section, CheckersConfig& config);
+void read_egress(Section section, EgressConfig& config);
+void read_publisher(Section section, PublisherConfig& config);
+/// After `publisher`: the journal must hold more than the memory before it.
+void read_journal(Section section, const std::string& state_dir, const PublisherConfig& publisher,
+    JournalConfig& config);
+void read_status(Section section, StatusConfig& config);
 void read_control(Section section, const std::string& state_dir, ControlConfig& config);
 
 /// `checks` and `checks_files` (spec 07 §3.3): the enabled ones, complete.

@@ -107,7 +107,7 @@ private:
             const std::string& key = entry.first.Scalar();
             const std::string where = path.empty() ? key : path + '.' + key;
             if (object.contains(key))
-                reading_.problem(entry.first, where, "is there twice");
+                reading_.problem(entry.first, where, "is there twice: keep one of them");
             const auto* field = schema == nullptr ? nullptr : find_member(*schema, key);
             if (schema != nullptr && field == nullptr) {
                 if (schema->name() != "Check" || !is_of_the_api(key))

@@ -78,17 +78,18 @@ checks:
             {"offset: 60001\n", "offset: must be between 0 and frequency"},
             {"enabled: 1\n", "enabled: is not true or false"},
             {"tenantId: \"1\"\n", "tenantId: is not a 64-bit integer"},
-            {"id: 0\n", "id: must not be 0"},
+            {"id: 0\n", "id: must not be 0; leave it out for the position"},
             {"frequencey: 1000\n", "frequencey: is not a member; did you mean frequency?"},
-            {"timeout: 2000\n    timeout: 2000\n", "timeout: is there twice"},
+            {"timeout: 2000\n    timeout: 2000\n", "timeout: is there twice: keep one of them"},
             {"labels: [{name: a-b, value: x}]\n",
                 "labels[0]: the name must be 1 to 128 of A-Z a-z 0-9 _"},
             {"labels: [{name: __a, value: x}]\n", "labels[0]: the name must not begin with __"},
             {"labels: [{name: a}]\n", "labels[0]: the value must have 1 to 128 bytes"},
-            {"labels: [{name: a, value: x}, {name: a, value: y}]\n", "labels[1]: a is there twice"},
+            {"labels: [{name: a, value: x}, {name: a, value: y}]\n",
+                "labels[1]: a is there twice: keep one of them"},
             {"labels: [{name: a, valu: x}]\n",
                 "labels[0].valu: is not a member; did you mean value?"},
-            {"channels: {k6: {id: x}}\n", "channels: not supported yet"},
+            {"channels: {k6: {id: x}}\n", "channels: not supported yet: leave it out"},
             {"alertSensitivity: \"a\\tb\"\n",
                 "alertSensitivity: must have at most 128 bytes and no control characters"},
         };
@@ -97,7 +98,7 @@ checks:
             const auto all = problems(fmt::format(
                 "checks:\n  - target: t\n    job: j\n    settings: {{ping: {{}}}}\n    {}", lines));
             REQUIRE_FALSE(all.empty());
-            const bool last_line = message == "timeout: is there twice";
+            const bool last_line = message == "timeout: is there twice: keep one of them";
             CHECK(all.front() ==
                   fmt::format("sonde.yaml:{}: checks[0].{}", last_line ? 6 : 5, message));
         }
@@ -113,15 +114,17 @@ checks:
                 "checks[0].job: must not be __internal__"},
             {"{job: j, target: \"a\\x01\", settings: {ping: {}}}",
                 "checks[0].target: must not have control characters"},
-            {"{job: j, target: t}", "checks[0].settings: exactly one kind is required"},
+            {"{job: j, target: t}",
+                "checks[0].settings: exactly one kind is required, such as ping: {}"},
             {"{job: j, target: t, settings: {ping: {}, tcp: {}}}",
-                "checks[0].settings: exactly one kind is required"},
+                "checks[0].settings: exactly one kind is required, such as ping: {}"},
             {"{job: j, target: t, settings: {pong: {}}}",
                 "checks[0].settings.pong: is not a member; did you mean ping?"},
             {"{job: j, target: t, settings: {http: {headers: [[x]]}}}",
                 "checks[0].settings.http.headers[0]: is not a string"},
             {"{job: \"${NOWHERE}\", target: t, settings: {ping: {}}}",
-                "checks[0].job: the environment variable NOWHERE is not set"},
+                "checks[0].job: the environment variable NOWHERE is not set; $${NOWHERE} stands "
+                "for the text itself"},
             {"ping", "checks[0]: must be a check: a mapping with job and target"},
         };
         for (const auto& [check, message] : table) {
@@ -136,13 +139,15 @@ checks:
     TEST_CASE_FIXTURE(OptionsFile, "job and target, and ids, are there once; tenants must exist")
     {
         CHECK(problem(fmt::format("checks:\n  - {0}\n  - {0}\n", ping)) ==
-              "sonde.yaml:3: checks[1].job: \"a\" with target \"192.0.2.1\" is there twice");
+              "sonde.yaml:3: checks[1].job: \"a\" with target \"192.0.2.1\" is there twice: change "
+              "one of them");
         CHECK(problem(fmt::format("checks:\n  - {}\n  - {}\n", ping,
                   "{id: 1, job: b, target: t, settings: {tcp: {}}}")) ==
-              "sonde.yaml:3: checks[1].id: 1 is there twice");
+              "sonde.yaml:3: checks[1].id: 1 is there twice: leave id out, or make it unique");
         CHECK(problem("tenants: [{id: 7, events: {push_url: http://x}}]\n"
                       "checks: [{job: b, target: t, settings: {tcp: {}}, tenantId: 8}]") ==
-              "sonde.yaml:2: checks[0].tenantId: there is no 8 in tenants");
+              "sonde.yaml:2: checks[0].tenantId: there is no 8 in tenants: add it there, or name "
+              "another");
         CHECK(
             good(
                 "tenants: [{events: {push_url: http://x}}, {id: 2, events: {push_url: http://x}}]\n"
@@ -158,7 +163,8 @@ checks:
             labels += fmt::format("{{name: l{}, value: x}},", i);
         const auto text = fmt::format(
             "checks: [{{job: b, target: t, settings: {{tcp: {{}}}}, labels: [{}]}}]\n", labels);
-        CHECK(problem(text) == "sonde.yaml:1: checks[0].labels: are more than 10");
+        CHECK(problem(text) == "sonde.yaml:1: checks[0].labels: are more than 10: fewer, or raise "
+                               "max_metric_labels of the tenant");
         CHECK(good(text + "tenants: [{events: {push_url: http://x}, max_metric_labels: 23}]\n")
                   .checks.size() == 1);
     }
@@ -168,7 +174,7 @@ checks:
         CHECK(good("checks: [{job: a, target: t, enabled: false, settings: {ping: {}}}]")
                 .checks.empty());
         CHECK(problem("checks: [{job: a, target: t, enabled: false}]") ==
-              "sonde.yaml:1: checks[0].settings: exactly one kind is required");
+              "sonde.yaml:1: checks[0].settings: exactly one kind is required, such as ping: {}");
     }
 
     TEST_CASE_FIXTURE(OptionsFile, "files of checks are YAML or JSON, one check or a list")
