@@ -63,7 +63,9 @@ std::string encode_stream(const LogStream& stream)
         part.clear();
         wire::field_bytes(part, 1, encode_time(line.time));
         wire::field_bytes(part, 2, line.line);
-        wire::field_bytes(adapter, 2, part, metadata);
+        wire::begin_field_bytes(adapter, 2, part.size() + metadata.size());
+        adapter += part;
+        adapter += metadata;
     }
     std::string request;
     request.reserve(adapter.size() + around);

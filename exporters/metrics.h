@@ -1,63 +1,58 @@
 #pragma once
 
+#include "exporters/gap.h"
+#include "exporters/ledger.h"
+#include "exporters/record_type.h"
+
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include <cstdint>
+#include <array>
 #include <string>
 
 namespace sonde::exporters {
 
-/// The agent's own metrics about pushes; names of the reference agent (spec 01 §12.2). All are by
-/// `regionID`, `tenantID` and `type`, "metrics" or "logs".
+/// The agent's own metrics about what it publishes. Those of the reference agent (`sm_agent_…`,
+/// spec 03 §7.1) and those of a lane are by `regionID`, `tenantID` and `type`, "metrics" or "logs".
 struct Metrics {
-    explicit Metrics(prometheus::Registry& registry)
-        : pushed{counter(registry, "sm_agent_publisher_push_total", "Records pushed")},
-          bytes{counter(registry, "sm_agent_publisher_push_bytes", "Compressed bytes pushed")},
-          errors{counter(registry, "sm_agent_publisher_push_errors_total",
-              "Records in pushes that failed, by HTTP status (0: none came)")},
-          given_up{counter(
-              registry, "sm_agent_publisher_push_failed_total", "Records given up, by reason")},
-          retries{counter(
-              registry, "sm_agent_publisher_retries_total", "Records put back for another try")},
-          dropped{counter(registry, "sm_agent_publisher_drop_total",
-              "Records dropped: queue full, too old, refused or discarded")},
-          responses{
-              counter(registry, "sm_agent_publisher_responses_total", "Answers, by HTTP status")},
-          queued{prometheus::BuildGauge()
-                  .Name("sonde_publisher_queue_records")
-                  .Help("Records waiting")
-                  .Register(registry)},
-          queued_bytes{prometheus::BuildGauge()
-                  .Name("sonde_publisher_queue_bytes")
-                  .Help("Compressed bytes waiting")
-                  .Register(registry)},
-          handlers{prometheus::BuildGauge()
-                  .Name("sm_agent_publisher_handlers_total")
-                  .Help("Tenants with a sender")
-                  .Register(registry)
-                  .Add({})}
-    {}
+    explicit Metrics(prometheus::Registry& registry);
 
-    using Counters = prometheus::Family<prometheus::Counter>;
-    Counters& pushed;
-    Counters& bytes;
-    Counters& errors;
-    Counters& given_up;
-    Counters& retries;
-    Counters& dropped;
-    Counters& responses;
-    prometheus::Family<prometheus::Gauge>& queued;
-    prometheus::Family<prometheus::Gauge>& queued_bytes;
-    prometheus::Gauge& handlers;
+    using Counter = prometheus::Counter;
+    using Gauge = prometheus::Gauge;
+    template <class T>
+    using Family = prometheus::Family<T>;
+    template <class T>
+    using ByReason = std::array<T*, Ledger::reasons>;
 
-private:
-    static Counters& counter(prometheus::Registry& registry, const char* name, const char* help)
-    {
-        return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
-    }
+    Family<Counter>& pushed;
+    Family<Counter>& bytes;
+    Family<Counter>& errors;
+    Family<Counter>& given_up;
+    Family<Counter>& retries;
+    Family<Counter>& dropped;
+    Family<Counter>& responses;
+    Gauge& handlers;
+
+    Family<Counter>& uncertain;
+    Family<Gauge>& queued;
+    Family<Gauge>& queued_bytes;
+    Family<Gauge>& backlog;
+    Family<Gauge>& backlog_bytes;
+
+    Counter& runs_published;
+    ByReason<Counter> runs_missing{};
+    std::array<ByReason<Counter>, 2> lost{};  ///< records, by type and reason
+    ByReason<prometheus::Histogram> lost_age{};
+
+    Gauge& journal_bytes;
+    Gauge& journal_segments;
+    Counter& journal_write_errors;
+    Counter& journal_torn_bytes;
+
+    void count_lost(Type type, GapReason reason, double records, double age_seconds) const;
 };
 
 }  // namespace sonde::exporters

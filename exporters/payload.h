@@ -1,5 +1,6 @@
 #pragma once
 
+#include "exporters/identities.h"
 #include "exporters/tenant_source.h"
 
 #include <chrono>
@@ -11,24 +12,6 @@
 #include <vector>
 
 namespace sonde::exporters {
-
-struct Label {
-    std::string name;
-    std::string value;
-
-    bool operator==(const Label&) const = default;
-    auto operator<=>(const Label&) const = default;
-};
-
-/// A time series without its samples. Labels are sorted by name, `__name__` among them, no name
-/// twice (remote write 1.0).
-struct Identity {
-    explicit Identity(std::vector<Label> its_labels);
-
-    std::vector<Label> labels;
-    std::string encoded;  ///< the labels as remote write has them: made once, sent every time
-};
-using Identities = std::vector<Identity>;
 
 struct LogLine {
     std::chrono::system_clock::time_point time;

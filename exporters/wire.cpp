@@ -38,19 +38,16 @@ void field_double(std::string& out, unsigned field, double value)
     out.append(bits.data(), bits.size());
 }
 
-void field_bytes(std::string& out, unsigned field, std::string_view bytes)
+void begin_field_bytes(std::string& out, unsigned field, std::size_t bytes)
 {
     tag(out, field, bytes_type);
-    varint(out, bytes.size());
-    out += bytes;
+    varint(out, bytes);
 }
 
-void field_bytes(std::string& out, unsigned field, std::string_view first, std::string_view second)
+void field_bytes(std::string& out, unsigned field, std::string_view bytes)
 {
-    tag(out, field, bytes_type);
-    varint(out, first.size() + second.size());
-    out += first;
-    out += second;
+    begin_field_bytes(out, field, bytes.size());
+    out += bytes;
 }
 
 Block compress(std::string_view raw)

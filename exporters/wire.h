@@ -14,8 +14,8 @@ void field_varint(std::string& out, unsigned field, std::uint64_t value);
 /// The bits as they are: a stale marker must not pass through arithmetic.
 void field_double(std::string& out, unsigned field, double value);
 void field_bytes(std::string& out, unsigned field, std::string_view bytes);
-/// One field whose content stands in two places.
-void field_bytes(std::string& out, unsigned field, std::string_view first, std::string_view second);
+/// Tag and length of a field: its content, of so many bytes, is to follow.
+void begin_field_bytes(std::string& out, unsigned field, std::size_t bytes);
 
 /// One block of snappy's block format without its length, so that blocks can be joined.
 struct Block {

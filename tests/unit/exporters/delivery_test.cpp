@@ -1,17 +1,11 @@
 #include "exporters/delivery.h"
-#include "exporters/loki.h"
-#include "exporters/queue.h"
-#include "exporters/remote_write.h"
 
 #include <doctest/doctest.h>
-#include <snappy.h>
-
-#include <bit>
 
 using namespace sonde::exporters;
 using namespace std::chrono_literals;
 
-TEST_SUITE("exporters")
+TEST_SUITE("exporters/delivery")
 {
     TEST_CASE("an answer means what the specification's table says")
     {
@@ -35,53 +29,36 @@ TEST_SUITE("exporters")
         }
     }
 
-    TEST_CASE("a queue keeps its bounds by dropping the oldest, and retried records go first")
+    TEST_CASE("a refusal because of time is told from others")
     {
-        const auto now = Queue::Time{} + 1h;
-        const auto record = [&](std::size_t bytes) {
-            return Record{{std::string(bytes, 'x'), bytes}, now};
-        };
-        Queue queue{100, 1min};
-        CHECK(queue.add(record(40)) == 0);
-        CHECK(queue.add(record(50)) == 0);
-        CHECK(queue.add(record(30)) == 1);
-        CHECK(queue.bytes() == 80);
-        auto batch = queue.take(60);
-        REQUIRE(batch.size() == 1);
-        CHECK(batch[0].block.body.size() == 50);
-        CHECK(queue.put_back(std::move(batch), now) == 0);
-        CHECK(queue.take(1)[0].block.body.size() == 50);
-        CHECK(queue.expire(now + 2min) == 1);
-        CHECK(queue.add(record(101)) == 1);
-        CHECK(queue.empty());
+        const struct {
+            const char* body;
+            bool is_it;
+        } rows[] = {{"out of order sample", true}, {"Out of bounds", true},
+            {"too old sample", true},
+            {"the sample has been rejected because it is too far behind (err-mimir-sample-too-old)",
+                true},
+            {"entry with timestamp 2023 ignored, reason: 'entry too far behind'", true},
+            {"has timestamp older than the oldest acceptable", true}, {"", false},
+            {"label name is invalid\nout of order", false}, {"bad label", false}};
+        for (const auto& row : rows) {
+            CAPTURE(row.body);
+            CHECK(is_about_time(row.body) == row.is_it);
+        }
     }
 
-    TEST_CASE("joined blocks are one snappy block of all requests")
+    TEST_CASE("Retry-After is heeded in seconds, within bounds")
     {
-        Payload payload;
-        payload.timestamp_ms = 1234;
-        payload.series =
-            std::make_shared<const Identities>(Identities{Identity{{{"__name__", "up"}}}});
-        payload.values = {1};
-        const std::string raw = encode_series(payload);
-        const std::string body = join({{wire::compress(raw), {}}, {wire::compress(raw), {}}});
-        std::string back;
-        REQUIRE(snappy::Uncompress(body.data(), body.size(), &back));
-        CHECK(back == raw + raw);
-    }
-
-    TEST_CASE("the bits of a stale marker arrive as they are")
-    {
-        Payload payload;
-        payload.series = std::make_shared<const Identities>(Identities{Identity{{}}});
-        payload.values = {std::bit_cast<double>(std::uint64_t{0x7ff0000000000002})};
-        const std::string marker{"\x02\x00\x00\x00\x00\x00\xf0\x7f", 8};
-        CHECK(encode_series(payload).find(marker) != std::string::npos);
-    }
-
-    TEST_CASE("labels of a stream are escaped")
-    {
-        CHECK(labels_text({{"job", "a \"b\" \\ c\nd"}, {"probe", "x"}}) ==
-              R"({job="a \"b\" \\ c\nd",probe="x"})");
+        const struct {
+            const char* header;
+            std::chrono::milliseconds rest;
+        } rows[] = {{"", 60s}, {"0", 0s}, {"7", 7s}, {"300", 300s}, {"301", 300s},
+            {"99999999999999", 300s}, {"-1", 60s}, {"1.5", 60s},
+            {"Wed, 21 Oct 2015 07:28:00 GMT", 60s}};
+        for (const auto& row : rows) {
+            CAPTURE(row.header);
+            CHECK(rest_after_429(row.header, 60s, 300s) == row.rest);
+        }
+        CHECK(rest_after_429("", 60s, 10s) == 10s);
     }
 }

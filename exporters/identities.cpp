@@ -1,0 +1,141 @@
+#include "exporters/identities.h"
+
+#include "exporters/wire.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sonde::exporters {
+namespace {
+
+void append_label(std::string& out, const Label& label)
+{
+    std::string part;
+    wire::field_bytes(part, 1, label.name);
+    wire::field_bytes(part, 2, label.value);
+    wire::field_bytes(out, 1, part);
+}
+
+/// The content of a field that `bytes` begins with; it must be one. Takes it off.
+std::string_view take_field(std::string_view& bytes)
+{
+    std::size_t at = 1;  // behind the tag
+    std::size_t size = 0;
+    for (unsigned shift = 0;; shift += 7) {
+        const auto byte = static_cast<unsigned char>(bytes[at++]);
+        size |= std::size_t{byte & 0x7fU} << shift;
+        if (byte < 0x80)
+            break;
+    }
+    const auto content = bytes.substr(at, size);
+    bytes.remove_prefix(at + size);
+    return content;
+}
+
+}  // namespace
+
+EncodedLabels::EncodedLabels(const LabelSet& labels)
+{
+    ends_.reserve(labels.size());
+    for (const Label& label : labels) {
+        append_label(bytes_, label);
+        ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+    }
+    bytes_.shrink_to_fit();
+}
+
+std::string_view EncodedLabels::range(std::size_t first, std::size_t last) const
+{
+    const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
+    const std::size_t end = last == 0 ? 0 : ends_[last - 1];
+    return std::string_view{bytes_}.substr(begin, end - begin);
+}
+
+SeriesShape::SeriesShape(std::vector<Series> series, const std::vector<std::string>& shared,
+    const std::vector<std::string>& info)
+{
+    for (const Series& each : series) {
+        const auto& others = each.info ? info : shared;
+        merged_.push_back({static_cast<std::uint32_t>(pieces_.size()),
+            static_cast<std::uint32_t>(own_.size()), each.info});
+        for (auto own = each.own.begin(); own != each.own.end(); ++own) {
+            const auto place = std::lower_bound(others.begin(), others.end(), own->name);
+            if (place != others.end() && *place == own->name)
+                continue;
+            // What lies between the last own label and this one.
+            if (const auto before = static_cast<std::uint32_t>(place - others.begin());
+                before > 0 || pieces_.size() > merged_.back().first_piece)
+                pieces_.push_back({static_cast<std::uint32_t>(own_.size()), before});
+            append_label(own_, *own);
+        }
+        pieces_.push_back(
+            {static_cast<std::uint32_t>(own_.size()), static_cast<std::uint32_t>(others.size())});
+    }
+    own_.shrink_to_fit();
+    pieces_.shrink_to_fit();
+    merged_.shrink_to_fit();
+}
+
+Identities::Identities(const std::vector<LabelSet>& series)
+{
+    std::vector<SeriesShape::Series> own;
+    own.reserve(series.size());
+    for (const LabelSet& labels : series)
+        own.push_back({labels});
+    shape_ = std::make_shared<const SeriesShape>(
+        std::move(own), std::vector<std::string>{}, std::vector<std::string>{});
+}
+
+std::size_t SeriesShape::first_piece(std::size_t series) const
+{
+    return series < merged_.size() ? merged_[series].first_piece : pieces_.size();
+}
+
+std::size_t SeriesShape::own_begin(std::size_t series) const
+{
+    return series < merged_.size() ? merged_[series].own_begin : own_.size();
+}
+
+const EncodedLabels& Identities::shared_of(std::size_t series) const
+{
+    return shape_->merged_[series].info ? info_ : shared_;
+}
+
+std::size_t Identities::encoded_size(std::size_t series) const
+{
+    const EncodedLabels& shared = shared_of(series);
+    return shape_->own_begin(series + 1) - shape_->own_begin(series) +
+           shared.range(0, shared.size()).size();
+}
+
+void Identities::encode(std::size_t series, std::string& out) const
+{
+    const SeriesShape& shape = *shape_;
+    const EncodedLabels& shared = shared_of(series);
+    const std::string_view own{shape.own_};
+    std::size_t own_at = shape.own_begin(series);
+    std::size_t shared_at = 0;
+    for (std::size_t i = shape.first_piece(series); i < shape.first_piece(series + 1); ++i) {
+        const SeriesShape::Piece& piece = shape.pieces_[i];
+        out += own.substr(own_at, piece.own_end - own_at);
+        out += shared.range(shared_at, piece.shared_end);
+        own_at = piece.own_end;
+        shared_at = piece.shared_end;
+    }
+}
+
+LabelSet Identities::labels(std::size_t series) const
+{
+    std::string encoded;
+    encode(series, encoded);
+    LabelSet labels;
+    for (std::string_view rest = encoded; !rest.empty();) {
+        std::string_view label = take_field(rest);
+        const auto name = take_field(label);
+        const auto value = take_field(label);
+        labels.push_back({std::string{name}, std::string{value}});
+    }
+    return labels;
+}
+
+}  // namespace sonde::exporters
