@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/schedule/labels.h"
+#include "agent/schedule/series_plan.h"
 #include "checkers/observations.h"
 #include "exporters/payload.h"
 
@@ -8,8 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 namespace sonde::schedule {
@@ -18,12 +17,15 @@ namespace sonde::schedule {
 /// with verdict and duration, sm_check_info, then what is derived across runs: histograms of the
 /// durations and a summary of the verdicts (spec 03 §1.2).
 ///
-/// Runs of a check differ in their values, seldom in their series: names and labels are put
-/// together and encoded when they change. Lives as long as the check's version.
+/// Runs of a check differ in their values, seldom in their series: those are planned when they
+/// change, and most checks of a fleet have the same. Lives as long as the check's version.
 class CheckSeries {
 public:
-    /// `basic`: only what the basic set has.
-    explicit CheckSeries(bool basic) : basic_{basic} {}
+    /// `basic`: only what the basic set has. `plans` are those of the fleet.
+    explicit CheckSeries(
+        bool basic, std::shared_ptr<SeriesPlans> plans = std::make_shared<SeriesPlans>())
+        : basic_{basic}, plans_{std::move(plans)}
+    {}
     CheckSeries(const CheckSeries&) = delete;
     CheckSeries& operator=(const CheckSeries&) = delete;
 
@@ -41,31 +43,19 @@ private:
         std::array<std::uint64_t, bounds.size()> cumulative{};  ///< runs of at most the bound
 
         void observe(double value);
-    };
-    using Key = std::pair<std::string, Labels>;  ///< name without suffix, own labels
-
-    /// Which gauges a run has, and in which order they come.
-    struct Shape {
-        std::vector<std::pair<const checkers::Metric*, std::vector<std::string>>> observed;
-        std::shared_ptr<const Labelling> labels;
-        std::vector<std::size_t> gauges;  ///< places in all values of a run, see take()
-        struct Derived {
-            std::size_t gauge;     ///< what it observes
-            Histogram* histogram;  ///< null: the summary
-        };
-        std::vector<Derived> derived;
-        std::shared_ptr<const exporters::Identities> series;
+        void write(std::vector<double>& values) const;
     };
 
-    bool fits(const checkers::Observations& observed,
-        const std::shared_ptr<const Labelling>& labels) const;
-    void shape(
+    void plan(
         const checkers::Observations& observed, const std::shared_ptr<const Labelling>& labels);
-    void add_histogram(const Key& key, const Labelling& labels, exporters::Identities& into);
 
     bool basic_;
-    Shape shape_;
-    std::map<Key, Histogram> histograms_;
+    std::shared_ptr<SeriesPlans> plans_;
+    std::shared_ptr<const SeriesPlan> plan_;  // null before the first run
+    std::shared_ptr<const Labelling> labels_;
+    std::shared_ptr<const exporters::Identities> series_;
+    std::vector<Histogram*> histograms_;  // one for each of what is derived; null: the summary
+    std::map<SeriesPlan::Key, Histogram> all_histograms_;
     double passed_ = 0;
     std::uint64_t runs_ = 0;
 };

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "agent/schedule/check_series.h"
-#include "agent/schedule/timetable.h"
+#include "agent/schedule/grid.h"
 #include "checkers/registry.h"
 #include "config/schema.h"
 #include "exporters/payload.h"
@@ -12,13 +12,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sonde::schedule {
 
 /// A version of a check from its arrival to its replacement or end. A new version is a new job: the
 /// old one may still be running (spec 01 §10).
 struct Job {
-    explicit Job(pb::Check its_check) : check{std::move(its_check)} {}
+    /// @param plans of the series of all checks.
+    Job(pb::Check its_check, std::shared_ptr<SeriesPlans> plans)
+        : check{std::move(its_check)}, series{check.basicmetricsonly(), std::move(plans)}
+    {}
 
     std::uint64_t number = 0;
     exporters::Origin origin{};
@@ -29,18 +33,24 @@ struct Job {
     std::string pointed_at;
     exporters::TenantKey tenant;
 
-    CheckSeries series{check.basicmetricsonly()};
+    CheckSeries series;
     std::shared_ptr<const Labelling> labels;  ///< null until the tenant is known
     prometheus::Counter* operations = nullptr;
     std::optional<exporters::Payload> last;  ///< what ends or repeats; none after a collector error
+    /// Whether `last` still tells of the target: not so since a run that came to no result.
+    bool repeatable = false;
     std::int64_t last_published_ms = 0;
-    Timetable::Time last_due{};
+    std::string_view unable;  ///< reason of the collector error of the last run; empty: none
+    Time last_due{};
 
     bool running = false;  ///< started, or waiting for a place among those in flight
-    std::optional<Timetable::Time> pending;  ///< it came due while running: the first such time
+    /// When the run in progress, or waiting for a place, was due; absent once it is accounted for.
+    std::optional<Time> due;
+    std::optional<Time> pending;  ///< it came due while running: the first such time
     bool ended = false;
 
     bool can_run() const { return prepared.kind != nullptr; }
+    exporters::CheckKey key() const { return {origin, check.id()}; }
 };
 
 }  // namespace sonde::schedule

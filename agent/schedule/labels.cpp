@@ -136,9 +136,10 @@ Result<Labels> check_info_labels(
     if (!sensitivity.empty() && sensitivity != "none")
         out.push_back(label("alert_sensitivity", sensitivity));
     out = normalised(std::move(out));
-    const std::int64_t limit = mode == pb::LABEL_MODE_DUAL_WRITE
-                                   ? std::min(2 * max_metric_labels, dual_write_ceiling)
-                                   : max_metric_labels;
+    const std::int64_t limit =
+        mode == pb::LABEL_MODE_DUAL_WRITE
+            ? 2 * std::clamp<std::int64_t>(max_metric_labels, 0, dual_write_ceiling / 2)
+            : max_metric_labels;
     if (static_cast<std::int64_t>(out.size()) > limit)
         return error("too_many_labels",
             "sm_check_info would have {} labels, the tenant may have {}", out.size(), limit);

@@ -96,7 +96,7 @@ exporters::Payload to_payload(
 
 exporters::Payload republished(const exporters::Payload& last, std::int64_t timestamp_ms)
 {
-    return {last.tenant, timestamp_ms, last.series, last.values, std::nullopt};
+    return {last.tenant, timestamp_ms, last.series, last.values, std::nullopt, std::nullopt};
 }
 
 exporters::Payload ended(const exporters::Payload& last, std::int64_t timestamp_ms)

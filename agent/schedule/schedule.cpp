@@ -1,23 +1,14 @@
 #include "agent/schedule/schedule.h"
 
 #include "agent/base/log.h"
-#include "agent/schedule/job.h"
-#include "agent/schedule/metrics.h"
-#include "agent/schedule/publish.h"
-#include "agent/schedule/secret_stores.h"
-#include "agent/schedule/wall_time.h"
-#include "checkers/run_once.h"
+#include "agent/schedule/state.h"
 #include "config/ids.h"
-#include "exporters/publisher.h"
 
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <deque>
-#include <map>
 #include <utility>
 
 namespace sonde::schedule {
@@ -25,12 +16,10 @@ namespace {
 
 constexpr log::Logger logger{"schedule"};
 
-using Clock = std::chrono::steady_clock;
-using Time = Timetable::Time;
+using exporters::GapReason;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 using namespace std::chrono_literals;
-
-constexpr milliseconds away_from_runs = 10s;  // a republication keeps this far from real samples
 
 std::size_t default_in_flight()
 {
@@ -40,76 +29,66 @@ std::size_t default_in_flight()
     return std::max<std::size_t>(descriptors * 8 / 10, 1);
 }
 
+config::ScheduleConfig complete(config::ScheduleConfig config)
+{
+    if (config.max_in_flight == 0)
+        config.max_in_flight = default_in_flight();
+    return config;
+}
+
 exporters::TenantKey tenant_of(Origin origin, const pb::Check& check)
 {
     const auto region = config::split_id(check.id()).region;
     return {origin, config::global_id(config::split_id(check.tenantid()).local, region)};
 }
 
+JobPtr make_job(Origin origin, const pb::Check& check, std::shared_ptr<const pb::Probe> probe,
+    std::shared_ptr<SeriesPlans> plans)
+{
+    auto job = std::make_shared<Job>(check, std::move(plans));
+    job->origin = origin;
+    job->probe = std::move(probe);
+    job->prepared = checkers::make(check);
+    job->kind = checkers::settings_name(check.settings());
+    job->pointed_at = job->can_run() ? job->prepared.kind->pointed_at(check) : check.target();
+    job->tenant = tenant_of(origin, check);
+    return job;
+}
+
 }  // namespace
 
-using JobPtr = std::shared_ptr<Job>;
-
-struct Schedule::State {
-    State(const asio::any_io_executor& its_loop, net::Services& its_net,
-        exporters::TenantSource& its_tenants, exporters::Publisher& its_publisher,
-        const config::ScheduleConfig& its_config, const config::CheckersConfig& its_checkers,
-        prometheus::Registry& registry)
-        : net{its_net}, tenants{its_tenants}, publisher{its_publisher}, config{its_config},
-          checkers{its_checkers}, secrets{its_net.curl}, metrics{registry}, wake{its_loop},
-          tasks{its_loop}
-    {
-        if (config.max_in_flight == 0)
-            config.max_in_flight = default_in_flight();
-    }
-
-    struct Ready {
-        JobPtr job;
-        Time due;
-    };
-
-    asio::awaitable<void> keep_time();
-    void collect_due(Time now);
-    void start_ready();
-    void rewake() { wake.cancel(); }
-    asio::awaitable<void> run(JobPtr job, Time due);
-    asio::awaitable<void> run_and_publish(Job& job, Time due);
-    void publish(Job& job, exporters::Payload payload);
-    void collector_error(Job& job, const Error& why);
-    void republish(Job& job, Time now);
-    void retire(const JobPtr& job);
-    void end_series(Job& job);
-    prometheus::Labels labels_of(const Job& job) const;
-
-    net::Services& net;
-    exporters::TenantSource& tenants;
-    exporters::Publisher& publisher;
-    config::ScheduleConfig config;
-    config::CheckersConfig checkers;
-    SecretStores secrets;
-    Metrics metrics;
-    WallTime wall;
-
-    std::uint64_t next_number = 1;
-    std::map<CheckKey, JobPtr> current;
-    std::map<std::uint64_t, JobPtr> by_number;  // those that still come due
-    Timetable runs;
-    Timetable repeats;
-    std::deque<Ready> ready;  // due, waiting for a place
-    std::size_t in_flight = 0;
-    bool stopped = false;
-    asio::steady_timer wake;
-    net::TaskGroup tasks;
-};
+Schedule::State::State(const asio::any_io_executor& loop, net::Services& its_net,
+    exporters::TenantSource& its_tenants, Results& its_results,
+    const config::ScheduleConfig& its_config, const config::CheckersConfig& its_checkers,
+    prometheus::Registry& registry, const config::EgressConfig& its_egress,
+    const Timings& its_timings)
+    : net{its_net}, tenants{its_tenants}, results{its_results}, config{complete(its_config)},
+      checkers{std::make_shared<const config::CheckersConfig>(its_checkers)}, timings{its_timings},
+      secrets{its_net.curl}, metrics{registry},
+      egress{loop, its_net, its_egress, metrics.egress_up}, clock{its_timings.clocks}, wake{loop},
+      tasks{loop}
+{
+    tasks.spawn(keep_time());
+}
 
 Schedule::Schedule(const asio::any_io_executor& loop, net::Services& net,
     exporters::TenantSource& tenants, exporters::Publisher& publisher,
     const config::ScheduleConfig& config, const config::CheckersConfig& checkers,
-    prometheus::Registry& registry)
-    : state_{std::make_unique<State>(loop, net, tenants, publisher, config, checkers, registry)}
+    prometheus::Registry& registry, const config::EgressConfig& egress)
 {
-    state_->tasks.spawn(state_->keep_time());
+    auto results = results_for(publisher);
+    state_ = std::make_unique<State>(
+        loop, net, tenants, *results, config, checkers, registry, egress, Timings{});
+    state_->own_results = std::move(results);
 }
+
+Schedule::Schedule(const asio::any_io_executor& loop, net::Services& net,
+    exporters::TenantSource& tenants, Results& results, const config::ScheduleConfig& config,
+    const config::CheckersConfig& checkers, prometheus::Registry& registry,
+    const config::EgressConfig& egress, const Timings& timings)
+    : state_{std::make_unique<State>(
+          loop, net, tenants, results, config, checkers, registry, egress, timings)}
+{}
 
 Schedule::~Schedule() = default;
 
@@ -119,15 +98,10 @@ void Schedule::put(Origin origin, const pb::Check& check, std::shared_ptr<const 
     if (s.stopped)
         return;
     const CheckKey key{origin, check.id()};
+    const bool replaces = s.current.contains(key);
     remove(key);
-    auto job = std::make_shared<Job>(check);
+    const JobPtr job = make_job(origin, check, std::move(probe), s.plans);
     job->number = s.next_number++;
-    job->origin = origin;
-    job->probe = std::move(probe);
-    job->prepared = checkers::make(check);
-    job->kind = checkers::settings_name(check.settings());
-    job->pointed_at = job->can_run() ? job->prepared.kind->pointed_at(check) : check.target();
-    job->tenant = tenant_of(origin, check);
     s.current[key] = job;
     s.metrics.scrapers.Add({{"type", job->kind}}).Increment();
     if (!job->can_run()) {
@@ -135,23 +109,28 @@ void Schedule::put(Origin origin, const pb::Check& check, std::shared_ptr<const 
             {{"check_id", check.id()}, {"kind", job->kind}, {"target", check.target()}});
         return;
     }
-    const milliseconds period{check.frequency()};
-    const milliseconds offset = check.offset() > 0 ? milliseconds{check.offset()}
-                                                   : stable_offset(check.id(), check.tenantid(),
-                                                         std::min(period, s.config.start_spread));
+    const Time now = s.look();
+    const Grid grid = grid_of(check, job->probe->id(), s.config.start_spread);
+    const auto last_run = replaces ? std::nullopt : s.results.last_run(key);
+    const bool resumed = last_run && *last_run < to_ms(s.started);
+    if (resumed)
+        s.account_for_absence(*job, *last_run, grid, now);
     s.by_number[job->number] = job;
-    s.runs.put(job->number, Clock::now() + offset, period);
+    s.runs.put(job->number, s.first_due(*job, grid, resumed, now), grid);
     s.rewake();
 }
 
 void Schedule::remove(CheckKey key)
 {
     State& s = *state_;
+    if (s.stopped)
+        return;
     const auto gone = s.current.extract(key);
     if (!gone)
         return;
     const JobPtr& job = gone.mapped();
     s.metrics.scrapers.Add({{"type", job->kind}}).Decrement();
+    s.collect_due(s.look());  // what was due before this moment is to be accounted for
     s.retire(job);
 }
 
@@ -169,161 +148,199 @@ std::size_t Schedule::size() const
     return state_->current.size();
 }
 
+std::vector<exporters::Payload> Schedule::last_results() const
+{
+    std::vector<exporters::Payload> out;
+    for (const auto& [key, job] : state_->current)
+        if (job->last && job->repeatable)
+            out.push_back(*job->last);
+    return out;
+}
+
+bool Schedule::on_time()
+{
+    State& s = *state_;
+    if (s.stopped)
+        return true;
+    const Time now = s.look();
+    s.collect_due(now);  // after a suspension it is nobody's fault that this has not happened yet
+    return std::none_of(s.ready.begin(), s.ready.end(), [&](const State::Ready& waiting) {
+        return now - *waiting.job->due > milliseconds{waiting.job->check.frequency()};
+    });
+}
+
+void Schedule::tell(Completed completed)
+{
+    state_->completed = std::move(completed);
+}
+
+void Schedule::reconfigure(const config::ScheduleConfig& config,
+    const config::CheckersConfig& checkers, const config::EgressConfig& egress)
+{
+    State& s = *state_;
+    const bool repeats_otherwise = config.republish_every != s.config.republish_every;
+    s.config = complete(config);
+    s.checkers = std::make_shared<const config::CheckersConfig>(checkers);
+    s.egress.reconfigure(egress);
+    if (repeats_otherwise)
+        s.repeat_anew();
+    s.rewake();
+}
+
 void Schedule::stop()
 {
-    const std::size_t given_up = state_->in_flight + state_->ready.size();
-    if (given_up > 0 && !state_->stopped)  // a result that will not come is told, too
-        logger.warning("runs are given up, the process ends", {{"runs", given_up}});
-    state_->stopped = true;
-    state_->ready.clear();
-    state_->tasks.cancel();
+    State& s = *state_;
+    if (s.stopped)
+        return;
+    s.collect_due(s.look());
+    s.stopped = true;
+    s.give_up();
+    s.egress.stop();
+    s.tasks.cancel();
 }
 
 asio::awaitable<void> Schedule::State::keep_time()
 {
     while (!stopped) {
-        const bool more_this_tick = !ready.empty() && in_flight < config.max_in_flight;
-        const Time soon = std::chrono::ceil<milliseconds>(Clock::now() + 1us);
-        wake.expires_at(more_this_tick ? soon : std::min(runs.next(), repeats.next()));
+        ++tick;
+        collect_due(look());
+        start_ready();
+        wake.expires_after(sleep_time());
         boost::system::error_code early;  // a nearer due time, or a place has become free
         co_await wake.async_wait(asio::redirect_error(asio::use_awaitable, early));
-        collect_due(Clock::now());
-        start_ready();
     }
+}
+
+nanoseconds Schedule::State::sleep_time() const
+{
+    const Time now = clock.now();
+    if (!ready.empty() && in_flight.size() < config.max_in_flight)
+        return std::chrono::ceil<milliseconds>(now + 1us) - now;  // the next tick
+    const nanoseconds left = std::min(runs.next(), repeats.next()) - now;
+    return std::clamp<nanoseconds>(left, 0ns, timings.longest_sleep);
+}
+
+/// The time, after the timetables have followed a step of the wall clock.
+Time Schedule::State::look()
+{
+    const nanoseconds ahead = clock.ahead();
+    if (std::chrono::abs(ahead) > timings.step)
+        step(ahead);
+    return clock.now();
+}
+
+/// What came due by the clock of before runs, and with what waits keeps its moment under the new
+/// clock's name of it; a run that has begun keeps the time it began with.
+void Schedule::State::step(nanoseconds size)
+{
+    collect_due(clock.now());
+    clock.follow(size);
+    started += size;
+    for (const Ready& waiting : ready)
+        *waiting.job->due += size;
+    for (const auto& [number, job] : by_number) {
+        job->last_due += size;
+        if (job->pending)
+            *job->pending += size;
+    }
+    repeats.step(size, clock.now());
+    for (const auto& [number, left_out] : runs.step(size, clock.now())) {
+        metrics.skipped.Increment(static_cast<double>(left_out.times));
+        record(*by_number.at(number), left_out, GapReason::not_running);
+    }
+    metrics.clock_steps.Increment();
+    logger.warning("the wall clock was set; the checks follow it",
+        {{"by_seconds", std::chrono::duration<double>(size).count()},
+            {"checks", by_number.size()}});
 }
 
 void Schedule::State::collect_due(Time now)
 {
-    for (const auto& [number, at] : runs.take_due(now)) {
-        const JobPtr job = by_number.at(number);
-        if (!std::exchange(job->running, true))
-            ready.push_back({job, at});
-        else if (!job->pending)
-            job->pending = at;
-        else
-            metrics.missed.Increment();
-    }
-    for (const auto& due : repeats.take_due(now))
+    for (const Timetable::Due& due : runs.take_due(now))
+        come_due(by_number.at(due.job), due, now);
+    for (const Timetable::Due& due : repeats.take_due(now))
         republish(*by_number.at(due.job), now);
+}
+
+void Schedule::State::come_due(const JobPtr& job, const Timetable::Due& due, Time now)
+{
+    if (due.missed.times > 0) {
+        metrics.skipped.Increment(static_cast<double>(due.missed.times));
+        record(*job, due.missed, GapReason::not_running);
+    }
+    if (!std::exchange(job->running, true)) {
+        job->due = due.at;
+        const bool late = now - due.at > still_on_time;
+        ready.push_back({job, late ? std::optional{Late::loop} : std::nullopt, tick});
+    } else if (!job->pending) {
+        job->pending = due.at;
+    } else {
+        metrics.missed.Increment();
+        record(*job, {due.at, due.at, 1}, GapReason::overrun);
+    }
 }
 
 void Schedule::State::start_ready()
 {
-    for (std::size_t started = 0; started < config.starts_per_tick && !ready.empty() &&
-                                  in_flight < config.max_in_flight && !stopped;
-        ++started) {
-        auto [job, due] = std::move(ready.front());
-        ready.pop_front();
-        ++in_flight;
-        tasks.spawn(run(std::move(job), due));
-    }
-    metrics.in_flight.Set(static_cast<double>(in_flight));
-}
-
-asio::awaitable<void> Schedule::State::run(JobPtr job, Time due)
-{
-    struct Leave {  // however a run ends, its place becomes free and its check can run again
-        State& state;
-        Job& job;
-        ~Leave()
-        {
-            --state.in_flight;
-            job.running = false;
-            state.rewake();
-        }
-    } const leave{*this, *job};
-    for (;;) {
-        co_await run_and_publish(*job, due);
-        if (job->ended || !job->pending)
+    for (std::size_t started_now = 0;
+        started_now < config.starts_per_tick && !ready.empty() && !stopped; ++started_now) {
+        if (in_flight.size() >= config.max_in_flight) {
+            last_full_tick = tick;
             break;
-        due = *std::exchange(job->pending, std::nullopt);
+        }
+        const Ready next = std::move(ready.front());
+        ready.pop_front();
+        in_flight.insert(next.job);
+        tasks.spawn(run(next.job, cause_of(next)));
     }
-    if (job->ended)
-        end_series(*job);
-    else if (milliseconds{job->check.frequency()} > config.republish_every &&
-             repeats.next(job->number) == Time::max())
-        repeats.put(job->number, Clock::now() + config.republish_every, config.republish_every);
+    metrics.in_flight.Set(static_cast<double>(in_flight.size()));
 }
 
-asio::awaitable<void> Schedule::State::run_and_publish(Job& job, Time due)
+/// Why this one is late, should it be.
+Late Schedule::State::cause_of(const Ready& waited) const
 {
-    metrics.lateness.Observe(std::chrono::duration<double>(Clock::now() - due).count());
-    if (job.operations == nullptr)
-        job.operations = &metrics.operations.Add(labels_of(job));
-    job.operations->Increment();
-    job.last_due = due;
-    const auto tenant = co_await tenants.tenant(job.tenant);
-    if (!tenant)
-        co_return collector_error(job, tenant.error());
-    if (!job.labels || !job.labels->holds_for(**tenant)) {
-        const LabelSource source{job.check, *job.probe, job.kind};
-        job.labels = std::make_shared<const Labelling>(source, job.pointed_at, **tenant);
-    }
-    if (!job.labels->info)
-        co_return collector_error(job, job.labels->info.error());
-
-    const std::int64_t due_ms = wall.ms(due);
-    checkers::Subject subject;
-    subject.target = job.check.target();
-    subject.timeout = milliseconds{job.check.timeout()};
-    subject.check_id = job.check.id();
-    subject.probe_id = job.probe->id();
-    const auto tenant_secrets = secrets.of(job.tenant, *tenant);
-    subject.secrets = tenant_secrets.get();
-    const auto report = co_await checkers::run_once(
-        *job.prepared.kind, *job.prepared.checker, net, checkers, subject);
-    if (!report.verdict.passed()) {
-        auto labels = labels_of(job);
-        labels.emplace("source", "check");
-        metrics.errors.Add(labels).Increment();
-    }
-    const std::string execution_id = new_execution_id();
-    const PublishContext context{
-        job.labels, job.tenant, {job.origin, job.check.id()}, due_ms, execution_id};
-    publish(job, to_payload(report, context, job.series));
+    if (waited.cause || waited.tick == tick)
+        return waited.cause.value_or(Late::loop);
+    return last_full_tick >= waited.tick ? Late::in_flight : Late::starts_per_tick;
 }
 
-void Schedule::State::publish(Job& job, exporters::Payload payload)
+/// What was due between the last run of a process before this one and now. As the timetable does
+/// after a step, nothing is wanted within half a period from a run.
+void Schedule::State::account_for_absence(
+    const Job& job, std::int64_t last_ms, const Grid& grid, Time now)
 {
-    job.last_published_ms = std::max(job.last_published_ms, payload.timestamp_ms);
-    job.last = republished(payload, payload.timestamp_ms);
-    publisher.publish(std::move(payload));
+    const Time from =
+        grid.not_before(from_ms(last_ms) + std::max(grid.period / 2, milliseconds{1}));
+    const Time next = grid.after(now);
+    if (const std::uint64_t times = grid.points(from, next); times > 0)
+        record(job, {from, next - grid.period, times}, GapReason::not_running);
 }
 
-void Schedule::State::collector_error(Job& job, const Error& why)
+/// The next point of the grid; before it a run within the spread of the starts if the check is new
+/// and would be without a result for longer.
+Time Schedule::State::first_due(const Job& job, const Grid& grid, bool resumed, Time now) const
 {
-    auto labels = labels_of(job);
-    labels.emplace("source", "collector");
-    metrics.errors.Add(labels).Increment();
-    job.last.reset();
-    logger.error(
-        "a check was not run", {{"check_id", job.check.id()}, {"tenant", job.check.tenantid()},
-                                   {"reason", why.reason}, {"why", why.message}});
-}
-
-/// Not while a run is due or under way: its samples will carry the time it was due, and a receiver
-/// refuses what is older than it has.
-void Schedule::State::republish(Job& job, Time now)
-{
-    const bool too_near =
-        now - job.last_due < away_from_runs || runs.next(job.number) - now < away_from_runs;
-    if (!job.last || job.running || too_near)
-        return;
-    const auto at = wall.ms(now);
-    job.last_published_ms = std::max(job.last_published_ms, at);
-    publisher.publish(republished(*job.last, at));
+    const Time on_grid = grid.after(now);
+    const milliseconds soon = std::min(grid.period, config.start_spread);
+    if (resumed || on_grid - now <= soon)
+        return on_grid;
+    const pb::Check& check = job.check;
+    return now + (check.offset() > 0
+                         ? std::min(milliseconds{check.offset()}, soon)
+                         : stable_offset(check.id(), check.tenantid(), job.probe->id(), soon));
 }
 
 void Schedule::State::retire(const JobPtr& job)
 {
     job->ended = true;
-    job->pending.reset();
+    lose_pending(*job, GapReason::overrun);
     runs.remove(job->number);
     repeats.remove(job->number);
     by_number.erase(job->number);
     const auto waiting =
         std::find_if(ready.begin(), ready.end(), [&](const Ready& r) { return r.job == job; });
     if (waiting != ready.end()) {
+        lose(*job, GapReason::removed);
         ready.erase(waiting);
         job->running = false;
     }
@@ -331,18 +348,36 @@ void Schedule::State::retire(const JobPtr& job)
         end_series(*job);
 }
 
-void Schedule::State::end_series(Job& job)
+bool Schedule::State::is_repeated(const Job& job) const
 {
-    if (job.last)
-        publisher.publish(ended(*job.last, job.last_published_ms + 1));
-    job.last.reset();
+    return milliseconds{job.check.frequency()} > config.republish_every;
 }
 
-prometheus::Labels Schedule::State::labels_of(const Job& job) const
+void Schedule::State::repeat_anew()
 {
-    return {{"type", job.kind},
-        {"tenantId", std::to_string(config::split_id(job.check.tenantid()).local)},
-        {"regionId", std::to_string(config::split_id(job.check.id()).region)}};
+    const Time first = clock.now() + config.republish_every;
+    for (const auto& [number, job] : by_number) {
+        repeats.remove(number);
+        if (job->last && is_repeated(*job))
+            repeats.put(number, first, Grid::through(first, config.republish_every));
+    }
+}
+
+/// A result that will not come is told, too.
+void Schedule::State::give_up()
+{
+    const std::size_t given_up = in_flight.size() + ready.size();
+    if (given_up > 0)
+        logger.warning("runs are given up, the process ends", {{"runs", given_up}});
+    for (const Ready& waiting : ready) {
+        lose(*waiting.job, GapReason::stopped);
+        lose_pending(*waiting.job, GapReason::stopped);
+    }
+    ready.clear();
+    for (const JobPtr& job : in_flight) {
+        lose(*job, GapReason::stopped);
+        lose_pending(*job, GapReason::stopped);
+    }
 }
 
 }  // namespace sonde::schedule

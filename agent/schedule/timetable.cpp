@@ -1,16 +1,14 @@
 #include "agent/schedule/timetable.h"
 
-#include <algorithm>
-
 namespace sonde::schedule {
 
 using std::chrono::milliseconds;
 
-void Timetable::put(std::uint64_t job, Time first, milliseconds period)
+void Timetable::put(std::uint64_t job, Time first, const Grid& grid)
 {
     remove(job);
     const Time due = std::chrono::ceil<milliseconds>(first);
-    entries_.emplace(job, Entry{due, std::max(period, milliseconds{1})});
+    entries_.emplace(job, Entry{due - grid.period, due, grid.after(due), grid});
     order_.emplace(due, job);
 }
 
@@ -27,35 +25,60 @@ std::vector<Timetable::Due> Timetable::take_due(Time now)
         const auto job = order_.begin()->second;
         order_.erase(order_.begin());
         Entry& entry = entries_.at(job);
-        due.push_back({job, entry.due});
-        entry.due += ((now - entry.due) / entry.period + 1) * entry.period;
+        Due taken{job, entry.due};
+        if (entry.then <= now) {
+            const Time last = entry.grid.not_after(now);
+            const std::uint64_t between = entry.grid.points(entry.then, last);
+            taken.missed = {
+                entry.due, between == 0 ? entry.due : last - entry.grid.period, 1 + between};
+            taken.at = last;
+            entry.then = last + entry.grid.period;
+        }
+        due.push_back(taken);
+        entry.before = taken.at;
+        entry.due = entry.then;
+        entry.then = entry.due + entry.grid.period;
         order_.emplace(entry.due, job);
     }
     return due;
 }
 
-Timetable::Time Timetable::next() const
+void Timetable::Entry::step(std::chrono::nanoseconds size, Time now)
+{
+    const bool on_grid = next_point() == due;
+    const auto half = grid.period / 2;
+    before += size;
+    due = std::chrono::ceil<milliseconds>(due + size);
+    const Time nearest = grid.not_before(before + half);
+    if (on_grid && nearest >= now)
+        due = nearest;
+    then = grid.not_before(due + half);
+}
+
+std::vector<Timetable::Skipped> Timetable::step(std::chrono::nanoseconds size, Time now)
+{
+    std::vector<Skipped> skipped;
+    order_.clear();
+    for (auto& [job, entry] : entries_) {
+        const Time first = entry.next_point();
+        entry.step(size, now);
+        order_.emplace(entry.due, job);
+        const Time kept = entry.next_point();
+        if (const std::uint64_t times = entry.grid.points(first, kept); times > 0)
+            skipped.push_back({job, {first, kept - entry.grid.period, times}});
+    }
+    return skipped;
+}
+
+Time Timetable::next() const
 {
     return order_.empty() ? Time::max() : order_.begin()->first;
 }
 
-Timetable::Time Timetable::next(std::uint64_t job) const
+Time Timetable::next(std::uint64_t job) const
 {
     const auto found = entries_.find(job);
     return found == entries_.end() ? Time::max() : found->second.due;
-}
-
-milliseconds stable_offset(std::int64_t check_id, std::int64_t tenant_id, milliseconds spread)
-{
-    if (spread <= milliseconds{0})
-        return milliseconds{0};
-    // SplitMix64: neighbouring ids land far apart.
-    auto mix = static_cast<std::uint64_t>(check_id) * 0x9e3779b97f4a7c15U +
-               static_cast<std::uint64_t>(tenant_id);
-    mix = (mix ^ (mix >> 30U)) * 0xbf58476d1ce4e5b9U;
-    mix = (mix ^ (mix >> 27U)) * 0x94d049bb133111ebU;
-    mix ^= mix >> 31U;
-    return milliseconds{mix % static_cast<std::uint64_t>(spread.count())};
 }
 
 }  // namespace sonde::schedule

@@ -44,11 +44,11 @@ struct Fixture {
     }
 };
 
-std::string text_of(const exporters::Identity& identity)
+std::string text_of(const exporters::LabelSet& labels)
 {
     std::string name;
     std::string own;
-    for (const auto& label : identity.labels)
+    for (const auto& label : labels)
         if (label.name == "__name__")
             name = label.value;
         else if (label.name == "phase" || label.name == "le")
@@ -59,7 +59,7 @@ std::string text_of(const exporters::Identity& identity)
 double value_of(const exporters::Payload& payload, std::string_view series)
 {
     for (std::size_t i = 0; i < payload.values.size(); ++i)
-        if (text_of((*payload.series)[i]) == series)
+        if (text_of(payload.series->labels(i)) == series)
             return payload.values[i];
     FAIL("no series " << std::string{series});
     return 0;
@@ -74,8 +74,8 @@ TEST_SUITE("agent/schedule/check_series")
         CheckSeries series{true};
         const auto payload = run(series, 0.1);
         std::vector<std::string> names;
-        for (const auto& identity : *payload.series)
-            names.push_back(text_of(identity));
+        for (std::size_t i = 0; i < payload.series->size(); ++i)
+            names.push_back(text_of(payload.series->labels(i)));
         names.resize(9);
         CHECK(names == std::vector<std::string>{"probe_dns_lookup_time_seconds",
                            "probe_duration_seconds", "probe_http_duration_seconds/connect",
@@ -147,7 +147,7 @@ TEST_SUITE("agent/schedule/check_series")
         labels = labelling();
         const auto payload = run(series, 0.1);
         const exporters::Label env{"env", "prod"};
-        const auto& own = payload.series->front().labels;
+        const auto own = payload.series->labels(0);
         CHECK(std::find(own.begin(), own.end(), env) != own.end());
         CHECK(value_of(payload, "probe_all_success_count") == 2);
     }

@@ -1,11 +1,6 @@
 // One run of each kind against real servers, compared with what the reference agent pushed for the
 // same check, line by line and in the order of the wire: tests/golden.
-#include "agent/base/logfmt.h"
-#include "agent/base/text.h"
-#include "agent/schedule/publish.h"
-#include "tests/support/real_servers.h"
-#include "tests/support/run_fixture.h"
-#include "tests/support/test_ca.h"
+#include "tests/unit/agent/schedule/published_fixture.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -44,7 +39,7 @@ std::vector<std::string> series_text(const exporters::Payload& payload, const La
         std::string name;
         std::string bound;
         Labels own;
-        for (const auto& label : (*payload.series)[i].labels) {
+        for (const auto& label : payload.series->labels(i)) {
             if (label.name == "__name__")
                 name = label.value;
             else if (label.name == "le")
@@ -98,57 +93,7 @@ struct Golden {
     std::vector<std::string> lines;
 };
 
-struct GoldenFixture : tests::RunFixture {
-    tests::ScratchFolder folder;
-    tests::TestCa ca{"Test CA"};
-    std::uint16_t http = tests::free_port();
-    std::uint16_t https = tests::free_port();
-    std::uint16_t closed = tests::free_port();
-    std::optional<tests::Nginx> web;
-    std::optional<tests::Knot> dns;
-    pb::Probe probe;
-
-    GoldenFixture()
-    {
-        folder.write("1k", std::string(1024, 'x'));
-        const auto files = tests::write(folder, "server",
-            ca.issue({.names = {"www.bench.test", "bench.test", "127.0.0.1"},
-                .common_name = "www.bench.test"}));
-        const std::string root = folder.path(".");
-        web.emplace(folder,
-            fmt::format("server {{ listen 127.0.0.1:{1}; listen 127.0.0.1:{2} ssl http2;\n"
-                        "ssl_certificate {3}; ssl_certificate_key {4};\n"
-                        "ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites "
-                        "TLS_AES_128_GCM_SHA256; root {0};\n"
-                        "location /gone {{ return 404 gone; }} }}",
-                root, http, https, files.certificate_file, files.key_file),
-            http);
-        dns.emplace(folder, "bench.test",
-            "$TTL 300\n@ SOA ns.bench.test. h.bench.test. 1 3600 600 86400 300\n"
-            "@ NS ns\nns A 127.0.0.1\nwww A 127.0.0.1\n");
-        probe.set_id(1);
-        probe.set_name("Frankfurt DC1");
-        probe.set_region("EMEA");
-        probe.set_latitude(50.1109F);
-        probe.set_longitude(8.6821F);
-        auto* label = probe.add_labels();
-        label->set_name("site");
-        label->set_value("fra");
-    }
-
-    std::string resolved(std::string text, const std::string& context) const
-    {
-        const std::pair<std::string, std::string> values[] = {{"$HTTPS", std::to_string(https)},
-            {"$HTTP", std::to_string(http)}, {"$CLOSED", std::to_string(closed)},
-            {"$DNS", std::to_string(dns->port())}, {"$CONTEXT", context},
-            {"$CA", text::base64(ca.certificate())}};
-        for (const auto& [name, value] : values)
-            for (auto at = text.find(name); at != std::string::npos;
-                at = text.find(name, at + value.size()))
-                text.replace(at, name.size(), value);
-        return text;
-    }
-
+struct GoldenFixture : tests::PublishedFixture {
     Golden read(const std::string& file) const
     {
         static const std::set<std::string> keywords{
@@ -170,28 +115,11 @@ struct GoldenFixture : tests::RunFixture {
 
     void compare(const Golden& golden)
     {
-        pb::Check check;
-        const auto read_check = config::read_json(golden.facts.at("check"), check);
-        REQUIRE_MESSAGE(read_check.has_value(), (read_check ? "" : read_check.error().message));
-        const auto prepared = checkers::make(check);
-        checkers::Subject subject;
-        subject.target = check.target();
-        subject.timeout = std::chrono::milliseconds{check.timeout()};
-        subject.check_id = check.id();
-        subject.probe_id = probe.id();
-        const auto report = tests::await(
-            loop, checkers::run_once(*prepared.kind, *prepared.checker, net, options, subject));
-
         exporters::Tenant tenant;
         if (golden.facts.at("mode") == "dual_write")
             tenant.label_mode = pb::LABEL_MODE_DUAL_WRITE;
-        const schedule::LabelSource source{check, probe, prepared.kind->name};
-        const std::string id = schedule::new_execution_id();
-        const auto labels = std::make_shared<const schedule::Labelling>(
-            source, prepared.kind->pointed_at(check), tenant);
+        const auto [payload, labels, id] = publish(check_of(golden.facts.at("check")), tenant);
         REQUIRE(labels->info.has_value());
-        schedule::CheckSeries series{check.basicmetricsonly()};
-        const auto payload = schedule::to_payload(report, {labels, {}, {}, 0, id}, series);
 
         const Labels& execution = labels->execution;
         CHECK(labels_text(execution) == golden.facts.at("execution"));

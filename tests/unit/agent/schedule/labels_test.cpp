@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
+#include <string>
 
 using namespace sonde;
 using schedule::Labels;
@@ -100,6 +102,84 @@ TEST_SUITE("agent/schedule/labels")
         REQUIRE(labels.has_error());
         CHECK(labels.error().reason == "too_many_labels");
         CHECK(labels.error().message.find("11") != std::string::npos);
+    }
+
+    TEST_CASE_FIXTURE(Source, "the three label modes, on series, sm_check_info and logs")
+    {
+        add(check.add_labels(), "phase", "mine");   // reserved
+        add(check.add_labels(), "region", "mine");  // not reserved: a tenant may have it
+        add(check.add_labels(), "site", "ber");     // the probe has one, too
+        const std::string own = "probe=Frankfurt DC1;config_version=1767225600123456000;"
+                                "instance=https://example.org/;job=Example site;";
+        const std::string stream = ";instance=https://example.org/;job=Example site;"
+                                   "check_name=http;source=synthetic-monitoring-agent;";
+        const struct {
+            pb::LabelMode mode;
+            std::string execution, info, logs;
+        } modes[] = {
+            {pb::LABEL_MODE_PREFIXED, own,
+                "label_env=prod;label_phase=mine;label_region=mine;label_site=ber;"
+                "probe=Frankfurt DC1;region=EMEA;",
+                "probe=Frankfurt DC1;region=EMEA" + stream +
+                    "label_site=ber;label_env=prod;label_phase=mine;label_region=mine;"},
+            {pb::LABEL_MODE_DUAL_WRITE, "site=ber;env=prod;region=mine;" + own,
+                "label_env=prod;label_phase=mine;label_region=mine;label_site=ber;"
+                "probe=Frankfurt DC1;region=mine;site=ber;sm_region=EMEA;",
+                "probe=Frankfurt DC1;sm_region=EMEA" + stream +
+                    "label_site=ber;label_env=prod;label_phase=mine;label_region=mine;"
+                    "site=ber;env=prod;region=mine;"},
+            {pb::LABEL_MODE_UNPREFIXED, "site=ber;env=prod;region=mine;" + own,
+                "probe=Frankfurt DC1;region=mine;site=ber;sm_region=EMEA;",
+                "probe=Frankfurt DC1;sm_region=EMEA" + stream + "site=ber;env=prod;region=mine;"},
+        };
+        for (const auto& [mode, execution, info, logs] : modes) {
+            CAPTURE(mode);
+            CHECK(text(schedule::execution_labels(source, mode)) == execution);
+            const auto all = schedule::check_info_labels(source, mode, 22);
+            REQUIRE(all.has_value());
+            CHECK(text(*all).ends_with(info));
+            CHECK(text(schedule::log_labels(source, mode)) == logs);
+        }
+    }
+
+    TEST_CASE_FIXTURE(Source, "a tenant may have so many labels on sm_check_info and no more")
+    {
+        const auto fits = [&](pb::LabelMode mode, std::int64_t limit) {
+            return schedule::check_info_labels(source, mode, limit).has_value();
+        };
+        CHECK(fits(pb::LABEL_MODE_PREFIXED, 11));
+        CHECK_FALSE(fits(pb::LABEL_MODE_PREFIXED, 10));
+        CHECK_FALSE(fits(pb::LABEL_MODE_PREFIXED, 0));
+        CHECK_FALSE(fits(pb::LABEL_MODE_PREFIXED, -1));
+        CHECK(fits(pb::LABEL_MODE_UNPREFIXED, 11));
+        CHECK_FALSE(fits(pb::LABEL_MODE_UNPREFIXED, 10));
+        // Both forms of two user labels make 13, and the limit counts twice, up to 40.
+        CHECK(fits(pb::LABEL_MODE_DUAL_WRITE, 7));
+        CHECK_FALSE(fits(pb::LABEL_MODE_DUAL_WRITE, 6));
+        CHECK_FALSE(fits(pb::LABEL_MODE_DUAL_WRITE, 0));
+        for (int i = 0; i < 14; ++i)
+            add(check.add_labels(), ("more" + std::to_string(i)).c_str(), "x");
+        CHECK_FALSE(fits(pb::LABEL_MODE_DUAL_WRITE, 20));  // 41 labels
+        CHECK_FALSE(fits(pb::LABEL_MODE_DUAL_WRITE, std::numeric_limits<std::int64_t>::max()));
+        CHECK(fits(pb::LABEL_MODE_PREFIXED, 25));
+    }
+
+    TEST_CASE_FIXTURE(Source, "labels that the log stream has no room for go to the metadata")
+    {
+        exporters::Tenant tenant;
+        tenant.max_log_labels = 8;  // one is for probe_success
+        const schedule::Labelling cut{source, "there", tenant};
+        CHECK(text(cut.stream) == "probe=Frankfurt DC1;region=EMEA;instance=https://example.org/;"
+                                  "job=Example site;check_name=http;"
+                                  "source=synthetic-monitoring-agent;label_site=fra;");
+        CHECK(text(cut.overflow) == "label_env=prod;");
+        CHECK(cut.context.ends_with("label_site=fra label_env=prod"));
+        tenant.max_log_labels = 9;
+        CHECK(schedule::Labelling{source, "there", tenant}.overflow.empty());
+        tenant.max_log_labels = 1;
+        CHECK(schedule::Labelling{source, "there", tenant}.stream.empty());
+        tenant.max_log_labels = 0;
+        CHECK(schedule::Labelling{source, "there", tenant}.stream.empty());
     }
 
     TEST_CASE("config_version keeps the artefacts of doubles")
