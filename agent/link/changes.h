@@ -45,7 +45,8 @@ private:
 };
 
 /// Why a check of the API cannot be run at all; empty when it can (spec 01 §5.1). Settings are not
-/// judged: a check whose settings are unusable runs and says so.
+/// judged: a check whose settings are unusable runs and says so. Nor is it looked at whether the
+/// check is enabled, or listed for this probe: what is not to be run, the API does not send (§7.5).
 std::string unusable(const pb::Check& check);
 
 }  // namespace sonde::link

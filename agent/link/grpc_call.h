@@ -1,5 +1,8 @@
 #pragma once
 
+#include "agent/link/read_message.h"
+#include "agent/link/registration.h"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -11,6 +14,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
@@ -24,10 +28,12 @@ namespace sonde::link {
 
 namespace asio = boost::asio;
 
-/// What every call to the API carries (spec 01 §1.1).
+/// What every call to the API carries (spec 01 §1.1). A token that would end the process inside
+/// gRPC is left out: the API then says what it lacks.
 inline void authorize(grpc::ClientContext& context, const std::string& token)
 {
-    context.AddMetadata("authorization", "Bearer " + token);
+    if (check_token(token))
+        context.AddMetadata("authorization", "Bearer " + token);
 }
 
 /// A unary gRPC call awaited. Lives until gRPC has called back, whether somebody still waits or
@@ -71,8 +77,7 @@ asio::awaitable<grpc::Status> finish(std::shared_ptr<grpc::Channel> channel, std
     stub.UnaryCall(
         &call->context, method, {}, &call->request, &call->received, std::move(callback));
     const grpc::Status status = co_await call->done.async_receive(asio::use_awaitable);
-    using Reader = grpc::SerializationTraits<Response>;
-    if (status.ok() && !Reader::Deserialize(&call->received, &call->response).ok())
+    if (status.ok() && !read_message(call->received, call->response))
         co_return grpc::Status{grpc::StatusCode::INTERNAL, "the answer cannot be read"};
     co_return status;
 }

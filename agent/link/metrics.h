@@ -3,6 +3,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 namespace sonde::link {
@@ -39,6 +40,61 @@ struct Metrics {
     prometheus::Family<prometheus::Counter>& changes;
     prometheus::Family<prometheus::Counter>& change_errors;
     prometheus::Counter& sessions_lost;
+};
+
+/// Of the ad-hoc checks.
+struct AdHocMetrics {
+    explicit AdHocMetrics(prometheus::Registry& registry)
+        : requests{prometheus::BuildCounter()
+                  .Name("sm_adhoc_ops_total")
+                  .Help("Ad-hoc checks asked for, by type")
+                  .Register(registry)},
+          refused{prometheus::BuildCounter()
+                  .Name("sonde_adhoc_refused_total")
+                  .Help("Ad-hoc checks that could not be run, by reason")
+                  .Register(registry)},
+          in_flight{prometheus::BuildGauge()
+                  .Name("sonde_adhoc_in_flight")
+                  .Help("Ad-hoc checks running now")
+                  .Register(registry)
+                  .Add({})}
+    {}
+
+    prometheus::Family<prometheus::Counter>& requests;
+    prometheus::Family<prometheus::Counter>& refused;
+    prometheus::Gauge& in_flight;
+};
+
+/// Of the telemetry; each series is a region's.
+struct TelemetryMetrics {
+    explicit TelemetryMetrics(prometheus::Registry& registry)
+        : active{prometheus::BuildGauge()
+                  .Name("sm_agent_telemetry_push_requests_active")
+                  .Help("Pushes of telemetry under way")
+                  .Register(registry)},
+          seconds{prometheus::BuildHistogram()
+                  .Name("sm_agent_telemetry_push_requests_duration_seconds")
+                  .Help("How long pushes of telemetry took, in seconds")
+                  .Register(registry)},
+          total{prometheus::BuildCounter()
+                  .Name("sm_agent_telemetry_push_requests_total")
+                  .Help("Pushes of telemetry")
+                  .Register(registry)},
+          errors{prometheus::BuildCounter()
+                  .Name("sm_agent_telemetry_push_requests_errors_total")
+                  .Help("Pushes of telemetry that the API did not accept")
+                  .Register(registry)},
+          adding_seconds{prometheus::BuildHistogram()
+                  .Name("sm_agent_telemetry_add_execution_duration_seconds")
+                  .Help("How long it took to account for a run, in seconds")
+                  .Register(registry)}
+    {}
+
+    prometheus::Family<prometheus::Gauge>& active;
+    prometheus::Family<prometheus::Histogram>& seconds;
+    prometheus::Family<prometheus::Counter>& total;
+    prometheus::Family<prometheus::Counter>& errors;
+    prometheus::Family<prometheus::Histogram>& adding_seconds;
 };
 
 }  // namespace sonde::link

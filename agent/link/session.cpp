@@ -5,6 +5,7 @@
 #include "agent/link/changes.h"
 #include "agent/link/grpc_call.h"
 #include "agent/link/grpc_stream.h"
+#include "agent/link/memory.h"
 #include "agent/link/tenants.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -20,56 +21,6 @@ namespace sonde::link {
 namespace {
 
 constexpr log::Logger logger{"link"};
-
-SessionEnd end_of(const grpc::Status& status, std::string_view call)
-{
-    using Kind = SessionEnd::Kind;
-    SessionEnd end;
-    end.why = error("api_error", "{}: {} (gRPC code {})", call, status.error_message(),
-        static_cast<int>(status.error_code()));
-    switch (status.error_code()) {
-    case grpc::StatusCode::UNAVAILABLE:
-        end.kind = Kind::transient;
-        break;
-    case grpc::StatusCode::PERMISSION_DENIED:
-        end.kind = Kind::fatal;
-        end.why.reason = "not_authorized";
-        end.why.message += ": check api.token";
-        break;
-    case grpc::StatusCode::UNIMPLEMENTED:
-        end.kind = Kind::fatal;
-        end.why.reason = "unimplemented";
-        break;
-    default:
-        break;
-    }
-    return end;
-}
-
-/// Registers this probe. @return the probe as the API knows it, or how the session ended.
-asio::awaitable<boost::system::result<pb::Probe, SessionEnd>> register_probe(SessionParts parts)
-{
-    using Call = GrpcCall<pb::ProbeInfo, pb::RegisterProbeResult>;
-    const auto loop = co_await asio::this_coro::executor;
-    const auto call = std::make_shared<Call>(loop, parts.token, parts.timings.answer_limit);
-    call->request.set_version(std::string{version::number});
-    call->request.set_commit(std::string{version::commit});
-    call->request.set_buildstamp(std::string{version::built});
-    call->request.set_supportsprotocolsecrets(true);
-    const grpc::Status status =
-        co_await finish(parts.channel, "/synthetic_monitoring.Checks/RegisterProbe", call);
-    if (!status.ok())
-        co_return end_of(status, "RegisterProbe");
-    const pb::Status& answer = call->response.status();
-    if (answer.code() == pb::OK)
-        co_return call->response.probe();
-    SessionEnd end;
-    if (answer.code() == pb::NOT_AUTHORIZED)
-        end.kind = SessionEnd::Kind::fatal;
-    end.why = error(answer.code() == pb::NOT_AUTHORIZED ? "not_authorized" : "api_error",
-        "RegisterProbe: {} ({})", answer.message(), pb::StatusCode_Name(answer.code()));
-    co_return end;
-}
 
 void carry_out(const Plan& plan, const std::shared_ptr<const pb::Probe>& probe, SessionParts& parts)
 {
@@ -91,18 +42,17 @@ void carry_out(const Plan& plan, const std::shared_ptr<const pb::Probe>& probe, 
 asio::awaitable<SessionEnd> follow_changes(
     SessionParts parts, std::shared_ptr<const pb::Probe> probe)
 {
-    using Stream = GrpcStream<pb::Changes>;
+    using Stream = GrpcStream<pb::ProbeState, pb::Changes>;
+    const auto loop = co_await asio::this_coro::executor;
+    const Stream::Ptr stream{new Stream{loop}};
     const auto known = parts.schedule.known(schedule::Origin::api);
-    pb::ProbeState state;
     for (const auto& [id, modified] : known) {
-        auto* ref = state.add_checks();
+        auto* ref = stream->request.add_checks();
         ref->set_id(id);
         ref->set_lastmodified(modified);
     }
-    const Stream::Ptr stream{new Stream{co_await asio::this_coro::executor}};
     authorize(stream->context, parts.token);
-    parts.stub.async()->GetChanges(&stream->context, &state, stream.get());
-    stream->start();
+    stream->start(parts.channel, "/synthetic_monitoring.Checks/GetChanges");
     ChangeReader reader{known};
     while (const auto changes = co_await stream->next()) {
         logger.info("changes received",
@@ -112,6 +62,7 @@ asio::awaitable<SessionEnd> follow_changes(
             for (const pb::Tenant& tenant : changes->tenants())
                 parts.tenants.told(tenant);
         carry_out(plan, probe, parts);
+        parts.memory.carried_out(plan, probe);
     }
     co_return end_of(stream->status(), "GetChanges");
 }
@@ -162,10 +113,12 @@ private:
 
 asio::awaitable<SessionEnd> run_session(SessionParts parts)
 {
-    const auto registered = co_await register_probe(parts);
+    const auto registered =
+        co_await register_probe(parts.channel, "Checks", parts.token, parts.timings.answer_limit);
     if (!registered)
         co_return registered.error();
     const auto probe = std::make_shared<const pb::Probe>(*registered);
+    parts.probe = probe;
     const Established established{parts};
     parts.metrics.info
         .Add({{"id", std::to_string(probe->id())}, {"name", probe->name()},

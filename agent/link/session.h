@@ -1,10 +1,9 @@
 #pragma once
 
-#include "agent/base/error.h"
 #include "agent/link/metrics.h"
+#include "agent/link/registration.h"
 #include "agent/link/timings.h"
 #include "agent/schedule/schedule.h"
-#include "config/services.h"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -15,28 +14,21 @@ namespace sonde::link {
 
 namespace asio = boost::asio;
 
+class Memory;
 class Tenants;
 
 /// What a session works with; outlives it.
 struct SessionParts {
     std::shared_ptr<grpc::Channel> channel;
-    pb::Checks::Stub& stub;
     const std::string& token;
     schedule::Schedule& schedule;
     Tenants& tenants;
+    Memory& memory;
     Metrics& metrics;
     const Timings& timings;
     bool& connected;  ///< true while the API has accepted this probe
     bool& ever_connected;
-};
-
-/// How a session ended and what follows (spec 01 §7.4, §7.6).
-struct SessionEnd {
-    enum class Kind { transient, generic, fatal };
-
-    Kind kind = Kind::generic;
-    Error why{"session_ended", "the API ended the stream"};
-    bool was_connected = false;
+    std::shared_ptr<const pb::Probe>& probe;  ///< as the API knows it; null at first
 };
 
 /// One session: registers, then follows changes and pings until either ends.

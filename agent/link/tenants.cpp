@@ -3,17 +3,21 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/link/grpc_call.h"
+#include "agent/link/state_file.h"
 #include "agent/net/task_group.h"
-#include "config/services.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <grpcpp/channel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <optional>
 #include <random>
+#include <set>
+#include <utility>
 
 namespace sonde::link {
 namespace {
@@ -32,6 +36,12 @@ std::optional<exporters::Remote> to_remote(const pb::RemoteInfo& wire)
         config::Secret{std::string{text::trim(wire.password())}}};
 }
 
+/// One without URL or token is as good as absent: asking for another would go on for ever.
+bool has_secrets(const pb::Tenant& wire)
+{
+    return !wire.secretstore().url().empty() && !wire.secretstore().token().empty();
+}
+
 Tenant to_tenant(const pb::Tenant& wire)
 {
     Tenant tenant;
@@ -42,7 +52,7 @@ Tenant to_tenant(const pb::Tenant& wire)
         tenant.max_metric_labels = wire.limits().maxmetriclabels();
         tenant.max_log_labels = wire.limits().maxloglabels();
     }
-    if (wire.has_secretstore() && !wire.secretstore().url().empty())
+    if (has_secrets(wire))
         tenant.secrets = exporters::SecretStore{
             wire.secretstore().url(), config::Secret{wire.secretstore().token()}};
     return tenant;
@@ -66,15 +76,50 @@ Tenant to_tenant(const config::TenantConfig& config)
     return tenant;
 }
 
+/// Until the token for the secrets expires; nullopt when that is not known. At most some years, so
+/// that it can be reckoned with.
+std::optional<std::chrono::duration<double>> seconds_left(const pb::Tenant& wire)
+{
+    const double expiry = wire.secretstore().expiry();
+    if (!has_secrets(wire) || !(expiry > 0))
+        return std::nullopt;
+    const std::chrono::duration<double> now = std::chrono::system_clock::now().time_since_epoch();
+    constexpr double years = 1e8;
+    return std::chrono::duration<double>{std::clamp(expiry - now.count(), -years, years)};
+}
+
+std::vector<std::string> cost_labels_of(const pb::Tenant& wire)
+{
+    const std::set<std::string> names{
+        wire.costattributionlabels().begin(), wire.costattributionlabels().end()};
+    return {names.begin(), names.end()};
+}
+
+std::map<std::int64_t, std::shared_ptr<const Tenant>> to_tenants(
+    const std::vector<config::TenantConfig>& of_file)
+{
+    std::map<std::int64_t, std::shared_ptr<const Tenant>> out;
+    for (const config::TenantConfig& tenant : of_file)
+        out[tenant.id] = std::make_shared<const Tenant>(to_tenant(tenant));
+    return out;
+}
+
 }  // namespace
 
 struct Tenants::State {
     struct Entry {
         explicit Entry(const asio::any_io_executor& loop) : news{loop, Clock::time_point::max()} {}
 
+        /// A copy is at hand; or the API is to be asked first, and has not failed to answer.
+        bool is_usable() const { return tenant && (unanswered || Clock::now() < trusted_until); }
+
         std::shared_ptr<const Tenant> tenant;  // null: never known
+        std::vector<std::string> cost_labels;
         double modified = 0;
         Clock::time_point fresh_until;
+        Clock::time_point trusted_until = Clock::time_point::max();  // of no use after it
+        bool unanswered = false;  // the last time the API was asked
+        bool recalled = false;    // of before the start
         bool fetching = false;
         asio::steady_timer news;  // cancelled when there is something to look at
         Error why{"tenant", "has not been asked for"};
@@ -111,14 +156,8 @@ struct Tenants::State {
         return found;
     }
 
-    void keep(Entry& into, const pb::Tenant& wire)
-    {
-        into.tenant = std::make_shared<const Tenant>(to_tenant(wire));
-        into.modified = wire.modified();
-        std::uniform_int_distribution<std::int64_t> jitter{0, timings.tenant_jitter.count()};
-        into.fresh_until =
-            Clock::now() + timings.tenant_valid + std::chrono::milliseconds{jitter(random)};
-    }
+    void keep(std::int64_t id, Entry& into, const pb::Tenant& wire);
+    Clock::duration validity(const pb::Tenant& wire);
 
     /// Unless it is under way.
     void begin_fetch(std::int64_t id, const std::shared_ptr<Entry>& into)
@@ -134,17 +173,53 @@ struct Tenants::State {
     Timings timings;
     std::map<std::int64_t, std::shared_ptr<const Tenant>> of_file;
     std::map<std::int64_t, std::shared_ptr<Entry>> entries;
+    StateFile* file = nullptr;
     std::mt19937 random{std::random_device{}()};
     net::TaskGroup tasks;
 };
+
+void Tenants::State::keep(std::int64_t id, Entry& into, const pb::Tenant& wire)
+{
+    into.tenant = std::make_shared<const Tenant>(to_tenant(wire));
+    into.cost_labels = cost_labels_of(wire);
+    into.modified = wire.modified();
+    into.unanswered = false;
+    const auto now = Clock::now();
+    into.fresh_until = now + validity(wire);
+    into.trusted_until = Clock::time_point::max();
+    into.recalled = false;
+    if (const auto left = seconds_left(wire); left && *left > 0s)
+        into.trusted_until = now + std::chrono::ceil<std::chrono::milliseconds>(*left);
+    if (!file)
+        return;
+    pb::Tenant kept = wire;
+    kept.set_id(id);
+    file->keep(kept);
+}
+
+/// Spec 01 §9.1. A token that has expired on arrival would be asked for at every run, for nothing
+/// where it is the clocks that differ: a little time must pass.
+Clock::duration Tenants::State::validity(const pb::Tenant& wire)
+{
+    const auto left = seconds_left(wire);
+    if (!left) {
+        std::uniform_int_distribution<std::int64_t> jitter{0, timings.tenant_jitter.count()};
+        return timings.tenant_valid + std::chrono::milliseconds{jitter(random)};
+    }
+    const auto whole = std::chrono::floor<std::chrono::milliseconds>(*left);
+    if (whole < 0ms)
+        return timings.tenant_retry;
+    if (whole < timings.secrets_margin)
+        return whole;
+    return std::min(whole - timings.secrets_margin, timings.tenant_valid);
+}
 
 Tenants::Tenants(const asio::any_io_executor& loop,
     const std::vector<config::TenantConfig>& of_file, std::shared_ptr<grpc::Channel> channel,
     const config::Secret& token, const Timings& timings)
     : state_{std::make_unique<State>(loop, std::move(channel), token.reveal(), timings)}
 {
-    for (const config::TenantConfig& tenant : of_file)
-        state_->of_file[tenant.id] = std::make_shared<const Tenant>(to_tenant(tenant));
+    state_->of_file = to_tenants(of_file);
 }
 
 Tenants::~Tenants() = default;
@@ -170,7 +245,7 @@ asio::awaitable<Result<std::shared_ptr<const Tenant>>> Tenants::tenant(TenantKey
     const auto entry = s.entry(key.id);
     if (Clock::now() >= entry->fresh_until)
         s.begin_fetch(key.id, entry);
-    while (!entry->tenant && entry->fetching) {
+    while (!entry->is_usable() && entry->fetching) {
         boost::system::error_code woken;
         co_await entry->news.async_wait(asio::redirect_error(asio::use_awaitable, woken));
         const auto state = co_await asio::this_coro::cancellation_state;
@@ -194,8 +269,48 @@ void Tenants::told(const pb::Tenant& tenant)
     const auto entry = state_->entry(tenant.id());
     if (entry->tenant && tenant.modified() <= entry->modified)
         return;
-    state_->keep(*entry, tenant);
+    state_->keep(tenant.id(), *entry, tenant);
     entry->news.cancel();
+}
+
+const std::vector<std::string>& Tenants::cost_labels(TenantKey key) const
+{
+    static const std::vector<std::string> none;
+    const auto found = state_->entries.find(key.id);
+    const bool known = key.origin == exporters::Origin::api && found != state_->entries.end();
+    return known ? found->second->cost_labels : none;
+}
+
+void Tenants::remember_in(StateFile& file)
+{
+    state_->file = &file;
+}
+
+void Tenants::recall(const pb::Tenant& tenant)
+{
+    const auto entry = state_->entry(tenant.id());
+    if (entry->tenant)
+        return;
+    state_->keep(tenant.id(), *entry, tenant);
+    entry->fresh_until = entry->trusted_until = Clock::now();
+    entry->recalled = true;
+}
+
+void Tenants::trust_recalled()
+{
+    for (const auto& [id, entry] : state_->entries)
+        if (std::exchange(entry->recalled, false))
+            entry->trusted_until = Clock::time_point::max();
+}
+
+void Tenants::set_token(const config::Secret& token)
+{
+    state_->token = token.reveal();
+}
+
+void Tenants::set_file_tenants(const std::vector<config::TenantConfig>& of_file)
+{
+    state_->of_file = to_tenants(of_file);
 }
 
 asio::awaitable<void> Tenants::State::fetch(std::int64_t id, std::unique_ptr<Fetching> mark)
@@ -207,11 +322,12 @@ asio::awaitable<void> Tenants::State::fetch(std::int64_t id, std::unique_ptr<Fet
     const grpc::Status status =
         co_await finish(channel, "/synthetic_monitoring.Tenants/GetTenant", call);
     if (status.ok()) {
-        keep(*into, call->response);
+        keep(id, *into, call->response);
         co_return;
     }
     into->why = error("tenant", "tenant {}: the API said: {} (gRPC code {})", id,
         status.error_message(), static_cast<int>(status.error_code()));
+    into->unanswered = true;
     into->fresh_until = Clock::now() + (into->tenant ? timings.tenant_retry : 0ms);
     logger.warning("a tenant could not be read",
         {{"tenant", id}, {"why", into->why.message}, {"old_copy", into->tenant != nullptr}});

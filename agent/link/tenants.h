@@ -8,6 +8,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace grpc {
@@ -18,9 +19,11 @@ namespace sonde::link {
 
 namespace asio = boost::asio;
 
+class StateFile;
+
 /// The TenantSource of the daemon: tenants of the file, and those the API tells when asked.
-/// Copies are refreshed when they age (15 min + jitter) and used beyond that while the API is away
-/// (spec 01 §9.1). Loop thread only.
+/// Copies are refreshed when they age (15 min + jitter, or before their secrets' token expires) and
+/// used beyond that while the API is away (spec 01 §9.1). Loop thread only.
 class Tenants final : public exporters::TenantSource {
 public:
     /// `channel` may be null: then only tenants of the file are known.
@@ -36,8 +39,21 @@ public:
     /// For shutdown: nobody is asked any more.
     void stop();
 
-    /// A tenant that the change stream brought: kept when it is newer than what is known.
+    /// A tenant that a stream brought: kept when it is newer than what is known.
     void told(const pb::Tenant& tenant);
+
+    /// Names of the check labels by which this tenant's costs are told apart, sorted, each once.
+    const std::vector<std::string>& cost_labels(exporters::TenantKey key) const;
+
+    /// What the API says is kept in `file`, which outlives this.
+    void remember_in(StateFile& file);
+    /// A copy of before the start: used when the API has been asked once and did not say.
+    void recall(const pb::Tenant& tenant);
+    /// Recalled copies are used at once: there is nobody to ask.
+    void trust_recalled();
+
+    void set_token(const config::Secret& token);
+    void set_file_tenants(const std::vector<config::TenantConfig>& of_file);
 
 private:
     struct State;

@@ -4,7 +4,7 @@
 
 namespace sonde::link {
 
-/// Times of spec 01 §1.1, §7.7, §7.8 and §9.1; tests have shorter ones.
+/// Times of spec 01 §1.1, §7.7, §7.8, §9.1 and §11.1; tests have shorter ones.
 struct Timings {
     using Milliseconds = std::chrono::milliseconds;
 
@@ -18,6 +18,11 @@ struct Timings {
     Milliseconds tenant_jitter{225'000};  ///< up to this much longer
     Milliseconds tenant_retry{30'000};    ///< when the API did not answer and an old copy is in use
     Milliseconds tenant_limit{5'000};     ///< for one GetTenant
+    Milliseconds secrets_margin{180'000};  ///< so long before a secret store's token expires
+    Milliseconds service_retry{300'000};   ///< for a service that the API does not offer us
+    Milliseconds telemetry_step{1'000};    ///< periods are up to 59 of these longer
+    Milliseconds state_delay{3'000};       ///< from a change to the state file
+    Milliseconds state_retry{30'000};      ///< when it could not be written
 };
 
 }  // namespace sonde::link

@@ -30,10 +30,13 @@ grpc::Status to_grpc(Code code, const std::string& text)
 }
 
 /// What a stream does next.
+template <class Message>
 struct Act {
-    std::optional<pb::Changes> send;  ///< nullopt: end with `status`
+    std::optional<Message> send;  ///< nullopt: end with `status`
     grpc::Status status;
 };
+template <class Message>
+using Acts = std::deque<Act<Message>>;
 
 /// What the services share, and what a test reads and writes: all under `mutex`.
 struct Shared {
@@ -48,7 +51,11 @@ struct Shared {
     std::deque<Answer> registers;
     std::deque<Answer> pings;
     std::deque<Answer> tenant_answers;
-    std::deque<Act> acts;
+    std::deque<Answer> adhoc_registers;
+    std::deque<Answer> telemetry_answers;
+    bool telemetry_says_nothing = false;
+    Acts<pb::Changes> acts;
+    Acts<pb::AdHocRequest> adhoc_acts;
     bool closing = false;
 
     /// Waits for `happened`. @return false: the caller has gone, or the server is going.
@@ -134,6 +141,44 @@ pb::Changes difference(const pb::ProbeState& known, const std::vector<pb::Check>
     return out;
 }
 
+/// RegisterProbe of either service.
+grpc::Status answer_registration(
+    Shared& shared, Call& call, std::deque<Answer>& ordered, pb::RegisterProbeResult& response)
+{
+    const Answer answer = call.next(ordered);
+    response.mutable_status()->set_code(answer.status);
+    response.mutable_status()->set_message(answer.text);
+    if (answer.status == pb::OK)
+        *response.mutable_probe() = shared.probe;
+    return to_grpc(answer.code, answer.text);
+}
+
+/// May have to wait for the reader, who may wait for us: not under the lock.
+template <class Message>
+void write(grpc::ServerWriter<Message>& writer, const Message& message, Lock& lock)
+{
+    lock.unlock();
+    writer.Write(message);
+    lock.lock();
+}
+
+/// A stream does what the test says until its caller leaves or another begins, which `count` tells.
+template <class Message, class Count>
+grpc::Status act(Shared& shared, Call& call, const grpc::ServerContext& context,
+    grpc::ServerWriter<Message>& writer, Acts<Message>& acts, Count count)
+{
+    const auto number = count();
+    const auto news = [&] { return !acts.empty() || count() != number; };
+    while (shared.await(call.lock(), context, news) && count() == number) {
+        const Act<Message> next = std::move(acts.front());
+        acts.pop_front();
+        if (!next.send)
+            return next.status;
+        write(writer, *next.send, call.lock());
+    }
+    return to_grpc(Code::unavailable, "the stream has been left");
+}
+
 class ChecksService final : public pb::Checks::Service {
 public:
     explicit ChecksService(Shared& shared) : shared_{shared} {}
@@ -145,12 +190,7 @@ public:
         if (!call.authorized())
             return call.refusal();
         shared_.seen.registered.push_back(*request);
-        const Answer answer = call.next(shared_.registers);
-        response->mutable_status()->set_code(answer.status);
-        response->mutable_status()->set_message(answer.text);
-        if (answer.status == pb::OK)
-            *response->mutable_probe() = shared_.probe;
-        return to_grpc(answer.code, answer.text);
+        return answer_registration(shared_, call, shared_.registers, *response);
     }
 
     grpc::Status Ping(grpc::ServerContext* context, const pb::PingRequest* request,
@@ -172,34 +212,68 @@ public:
         if (!call.authorized())
             return call.refusal();
         shared_.seen.followed.push_back(*request);
-        const auto number = shared_.seen.followed.size();
         shared_.changed.notify_all();  // older streams end
+        const auto count = [this] { return shared_.seen.followed.size(); };
+        const auto number = count();
         if (shared_.checks)
             write(*writer, difference(*request, *shared_.checks), call.lock());
-        const auto news = [&] {
-            return !shared_.acts.empty() || shared_.seen.followed.size() != number;
-        };
-        while (
-            shared_.await(call.lock(), *context, news) && shared_.seen.followed.size() == number) {
-            const Act act = std::move(shared_.acts.front());
-            shared_.acts.pop_front();
-            if (!act.send)
-                return act.status;
-            write(*writer, *act.send, call.lock());
-        }
-        return to_grpc(Code::unavailable, "the stream has been left");
+        if (count() != number)
+            return to_grpc(Code::unavailable, "the stream has been left");
+        return act(shared_, call, *context, *writer, shared_.acts, count);
     }
 
 private:
-    /// May have to wait for the reader, who may wait for us: not under the lock.
-    static void write(
-        grpc::ServerWriter<pb::Changes>& writer, const pb::Changes& changes, Lock& lock)
+    Shared& shared_;
+};
+
+class AdHocService final : public pb::AdHocChecks::Service {
+public:
+    explicit AdHocService(Shared& shared) : shared_{shared} {}
+
+    grpc::Status RegisterProbe(grpc::ServerContext* context, const pb::ProbeInfo*,
+        pb::RegisterProbeResult* response) override
     {
-        lock.unlock();
-        writer.Write(changes);
-        lock.lock();
+        Call call{shared_, *context};
+        if (!call.authorized())
+            return call.refusal();
+        ++shared_.seen.adhoc_registered;
+        return answer_registration(shared_, call, shared_.adhoc_registers, *response);
     }
 
+    grpc::Status GetAdHocChecks(grpc::ServerContext* context, const pb::Void*,
+        grpc::ServerWriter<pb::AdHocRequest>* writer) override
+    {
+        Call call{shared_, *context};
+        if (!call.authorized())
+            return call.refusal();
+        ++shared_.seen.adhoc_followed;
+        shared_.changed.notify_all();
+        const auto count = [this] { return shared_.seen.adhoc_followed; };
+        return act(shared_, call, *context, *writer, shared_.adhoc_acts, count);
+    }
+
+private:
+    Shared& shared_;
+};
+
+class TelemetryService final : public pb::Telemetry::Service {
+public:
+    explicit TelemetryService(Shared& shared) : shared_{shared} {}
+
+    grpc::Status PushTelemetry(grpc::ServerContext* context, const pb::RegionTelemetry* request,
+        pb::PushTelemetryResponse* response) override
+    {
+        Call call{shared_, *context};
+        if (!call.authorized())
+            return call.refusal();
+        shared_.seen.telemetry.push_back(*request);
+        const Answer answer = call.next(shared_.telemetry_answers);
+        if (!shared_.telemetry_says_nothing)
+            response->mutable_status()->set_code(answer.status);
+        return to_grpc(answer.code, answer.text);
+    }
+
+private:
     Shared& shared_;
 };
 
@@ -232,11 +306,13 @@ struct FakeControl::State {
     Shared shared;
     ChecksService checks{shared};
     TenantsService tenants{shared};
+    AdHocService adhoc{shared};
+    TelemetryService telemetry{shared};
     int port = 0;
     std::unique_ptr<grpc::Server> server;
 };
 
-FakeControl::FakeControl() : state_{std::make_unique<State>()}
+FakeControl::FakeControl(const Offers& offers) : state_{std::make_unique<State>()}
 {
     grpc::ServerBuilder builder;
     // Pings of HTTP/2 may come as often as a test makes them.
@@ -247,6 +323,10 @@ FakeControl::FakeControl() : state_{std::make_unique<State>()}
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &state_->port);
     builder.RegisterService(&state_->checks);
     builder.RegisterService(&state_->tenants);
+    if (offers.adhoc)
+        builder.RegisterService(&state_->adhoc);
+    if (offers.telemetry)
+        builder.RegisterService(&state_->telemetry);
     state_->server = builder.BuildAndStart();
     REQUIRE(state_->server != nullptr);
 }
@@ -303,6 +383,12 @@ void FakeControl::set_checks(std::vector<pb::Check> checks)
     state_->shared.checks = std::move(checks);
 }
 
+void FakeControl::begin_with_nothing()
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.checks.reset();
+}
+
 void FakeControl::next_register(Answer answer)
 {
     const Lock lock{state_->shared.mutex};
@@ -321,6 +407,24 @@ void FakeControl::next_tenant(Answer answer)
     state_->shared.tenant_answers.push_back(std::move(answer));
 }
 
+void FakeControl::next_adhoc_register(Answer answer)
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.adhoc_registers.push_back(std::move(answer));
+}
+
+void FakeControl::next_telemetry(Answer answer)
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.telemetry_answers.push_back(std::move(answer));
+}
+
+void FakeControl::answer_telemetry_with_nothing()
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.telemetry_says_nothing = true;
+}
+
 void FakeControl::send(const pb::Changes& changes)
 {
     const Lock lock{state_->shared.mutex};
@@ -332,6 +436,20 @@ void FakeControl::end_stream(Code code, std::string text)
 {
     const Lock lock{state_->shared.mutex};
     state_->shared.acts.push_back({std::nullopt, to_grpc(code, text)});
+    state_->shared.changed.notify_all();
+}
+
+void FakeControl::send(const pb::AdHocRequest& request)
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.adhoc_acts.push_back({request, {}});
+    state_->shared.changed.notify_all();
+}
+
+void FakeControl::end_adhoc(Code code, std::string text)
+{
+    const Lock lock{state_->shared.mutex};
+    state_->shared.adhoc_acts.push_back({std::nullopt, to_grpc(code, text)});
     state_->shared.changed.notify_all();
 }
 

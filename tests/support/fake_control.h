@@ -46,11 +46,21 @@ public:
         std::vector<pb::ProbeState> followed;  ///< GetChanges, in order
         std::vector<std::int64_t> pings;       ///< their sequence numbers
         std::vector<std::int64_t> tenants;     ///< GetTenant, their ids
+        std::size_t adhoc_registered = 0;      ///< AdHocChecks.RegisterProbe
+        std::size_t adhoc_followed = 0;        ///< GetAdHocChecks
+        std::vector<pb::RegionTelemetry> telemetry;
         std::size_t refused = 0;
         int under_way = 0;  ///< calls whose caller still waits, of all kinds
     };
 
-    FakeControl();
+    /// Services that a control plane can do without.
+    struct Offers {
+        bool adhoc = true;
+        bool telemetry = true;
+    };
+
+    FakeControl() : FakeControl(Offers{}) {}
+    explicit FakeControl(const Offers& offers);
     ~FakeControl();  ///< ends all calls
 
     std::uint16_t port() const;
@@ -64,15 +74,23 @@ public:
     /// Streams begin with the difference between these and what the agent knows, as the test
     /// server of the reference computes it (spec 01 §7.5). Without, they begin with nothing.
     void set_checks(std::vector<pb::Check> checks);
+    void begin_with_nothing();
 
     // The next call of this kind gets `answer`; several are given in turn.
     void next_register(Answer answer);
     void next_ping(Answer answer);
     void next_tenant(Answer answer);
+    void next_adhoc_register(Answer answer);
+    void next_telemetry(Answer answer);
+    void answer_telemetry_with_nothing();  ///< not even a status (spec 01 §14 row 1)
 
     // To the newest stream, or to the next when there is none: done in turn.
     void send(const pb::Changes& changes);
     void end_stream(Code code, std::string text = {});
+
+    // The same for ad-hoc checks.
+    void send(const pb::AdHocRequest& request);
+    void end_adhoc(Code code, std::string text = {});
 
 private:
     struct State;

@@ -48,7 +48,7 @@ TEST_SUITE("agent/link/stream")
         build();
         schedule->put(Origin::api, idle_check(1, 10), std::make_shared<const pb::Probe>());
         start();
-        api.send({});
+        api.send(pb::Changes{});
         until_on_schedule({});
     }
 
@@ -144,9 +144,11 @@ TEST_SUITE("agent/link/stream")
     TEST_CASE_FIXTURE(LinkFixture, "a message that cannot be read ends the session, no more")
     {
         start();
-        pb::Check garbled = idle_check(1, 10);
-        garbled.set_job("\xff");  // Go writes and reads such text; it is not UTF-8
-        api.send(Message{}.add(garbled).changes);
+        Message garbled;
+        garbled.changes.GetReflection()
+            ->MutableUnknownFields(&garbled.changes)
+            ->AddLengthDelimited(1, "\xff\xff");  // a change that is none
+        api.send(garbled.changes);
         until_sessions(2);
         api.send(Message{}.add(idle_check(2, 20)).changes);
         until_on_schedule({{2, 20}});
@@ -156,7 +158,7 @@ TEST_SUITE("agent/link/stream")
     TEST_CASE_FIXTURE(LinkFixture, "a probe that cannot be read is no session")
     {
         pb::Probe garbled;
-        garbled.set_name("\xff");
+        garbled.GetReflection()->MutableUnknownFields(&garbled)->AddLengthDelimited(6, "\xff\xff");
         api.set_probe(garbled);
         start();
         until([&] { return api.seen().registered.size() >= 3; });

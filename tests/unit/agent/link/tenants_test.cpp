@@ -271,7 +271,9 @@ TEST_SUITE("agent/link/tenants")
 
     TEST_CASE_FIXTURE(Fixture, "an answer that cannot be read is no tenant")
     {
-        api.set_tenant(wire_tenant(5, 1, "\xff"));
+        pb::Tenant garbled = wire_tenant(5, 1, "p");
+        garbled.GetReflection()->MutableUnknownFields(&garbled)->AddLengthDelimited(8, "\xff\xff");
+        api.set_tenant(garbled);
         start();
         const auto answer = ask();
         REQUIRE_FALSE(answer.has_value());
@@ -328,5 +330,143 @@ TEST_SUITE("agent/link/tenants")
         const auto nowhere = await(loop, none.tenant({Origin::file, 9}));
         REQUIRE(nowhere.has_value());
         CHECK_FALSE((*nowhere)->metrics.has_value());
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "how long a copy is good depends on the token for the secrets")
+    {
+        using Seconds = std::chrono::duration<double>;
+        struct Row {
+            std::string_view url;
+            std::string_view token;
+            double expires_in;  ///< 0: not known
+            bool asked_again;   ///< at the next run
+        };
+        timings.tenant_retry = timings.tenant_jitter = 0ms;
+        timings.tenant_valid = 1h;
+        timings.secrets_margin = 1h;
+        const Row rows[] = {
+            {"http://secrets", "t", 0, false},     // like any other
+            {"http://secrets", "t", 1e12, false},  // like any other
+            {"http://secrets", "t", 100, false},   // until it expires
+            {"http://secrets", "t", 3601, true},   // until an hour before it expires
+            {"http://secrets", "t", -10, true},    // has expired, after tenant_retry
+            {"", "t", -10, false},                 // as good as no store
+            {"http://secrets", "", -10, false},
+        };
+        for (const auto& [url, store_token, expires_in, asked_again] : rows) {
+            CAPTURE(url);
+            CAPTURE(expires_in);
+            Fixture fresh;
+            fresh.timings = timings;
+            pb::Tenant wire = wire_tenant(5, 1, "p");
+            wire.mutable_secretstore()->set_url(std::string{url});
+            wire.mutable_secretstore()->set_token(std::string{store_token});
+            const Seconds now = std::chrono::system_clock::now().time_since_epoch();
+            if (expires_in != 0)
+                wire.mutable_secretstore()->set_expiry(now.count() + expires_in);
+            fresh.api.set_tenant(wire);
+            fresh.start();
+            const auto answer = fresh.ask();
+            CHECK(password_of(answer) == "p");
+            CHECK((*answer)->secrets.has_value() == (!url.empty() && !store_token.empty()));
+            if (asked_again) {
+                fresh.until([&] {
+                    fresh.ask();
+                    return fresh.api.seen().tenants.size() >= 2;
+                });
+            } else {
+                for (int i = 0; i < 5; ++i)
+                    fresh.ask();
+                CHECK(fresh.api.seen().tenants.size() == 1);
+            }
+        }
+    }
+
+    TEST_CASE_FIXTURE(
+        Fixture, "with an expired token for the secrets no run is begun, if it can be")
+    {
+        timings.secrets_margin = 0ms;
+        pb::Tenant wire = wire_tenant(5, 1, "first");
+        wire.mutable_secretstore()->set_url("http://secrets");
+        wire.mutable_secretstore()->set_token("t");
+        const std::chrono::duration<double> now =
+            std::chrono::system_clock::now().time_since_epoch();
+        wire.mutable_secretstore()->set_expiry(now.count() + 0.2);
+        api.set_tenant(wire);
+        start();
+        CHECK(password_of(ask()) == "first");
+        api.set_tenant(wire_tenant(5, 2, "second"));
+        until_password("second");
+        CHECK(api.seen().tenants.size() == 2);  // who asked after the expiry had to wait
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "a copy of before the start is used once the API has not answered")
+    {
+        start();
+        tenants->recall(wire_tenant(5, 1, "old"));
+        api.next_tenant({Code::unavailable, "later"});
+        api.set_tenant(wire_tenant(5, 2, "new"));
+        CHECK(password_of(ask()) == "old");
+        CHECK(api.seen().tenants.size() == 1);
+        CHECK(password_of(ask()) == "old");  // not asked again so soon
+        CHECK(api.seen().tenants.size() == 1);
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "a copy of before the start yields to what the API says")
+    {
+        start();
+        tenants->recall(wire_tenant(5, 9, "old"));
+        api.set_tenant(wire_tenant(5, 2, "new"));
+        CHECK(password_of(ask()) == "new");
+        tenants->recall(wire_tenant(5, 9, "old"));  // too late
+        CHECK(password_of(ask()) == "new");
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "without an API a copy of before the start is used at once")
+    {
+        start();
+        tenants->recall(wire_tenant(5, 1, "old"));
+        tenants->trust_recalled();
+        api.next_tenant({.never = true});
+        CHECK(password_of(ask()) == "old");
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "labels for the costs are known of tenants that are known")
+    {
+        pb::Tenant wire = wire_tenant(5, 1, "p");
+        for (const char* name : {"team", "cost,centre", "team", "a=b"})
+            wire.add_costattributionlabels(name);
+        api.set_tenant(wire);
+        start();
+        CHECK(tenants->cost_labels(five).empty());
+        ask();
+        CHECK(tenants->cost_labels(five) == std::vector<std::string>{"a=b", "cost,centre", "team"});
+        CHECK(tenants->cost_labels({Origin::file, 5}).empty());
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "tenants of the file can be others")
+    {
+        config::TenantConfig configured;
+        configured.id = 3;
+        configured.metrics = {"http://before", "", config::Secret{}};
+        of_file = {configured};
+        start();
+        const auto before = ask({Origin::file, 3});
+        configured.metrics.push_url = "http://after";
+        tenants->set_file_tenants({configured});
+        CHECK((*before)->metrics->url == "http://before");
+        CHECK((*ask({Origin::file, 3}))->metrics->url == "http://after");
+        configured.id = 4;
+        tenants->set_file_tenants({configured});
+        CHECK_FALSE(ask({Origin::file, 3}).has_value());
+    }
+
+    TEST_CASE_FIXTURE(Fixture, "another token is used from then on")
+    {
+        api.set_tenant(wire_tenant(5, 1, "p"));
+        start("old-token");
+        CHECK_FALSE(ask().has_value());
+        tenants->set_token(config::Secret{"fake-token"});
+        CHECK(password_of(ask()) == "p");
     }
 }
