@@ -7,8 +7,10 @@ build=(g++ cmake ninja-build pkg-config ccache mold git ca-certificates
     libboost1.81-dev libcurl4-openssl-dev libc-ares-dev libssl-dev prometheus-cpp-dev libgrpc++-dev
     libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libyaml-cpp-dev doctest-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libsnappy-dev libsoci-dev
-    libsoci-sqlite3-4.0 libsqlite3-dev libldns-dev libsodium-dev zlib1g-dev libbrotli-dev)
-test=(victoria-metrics prometheus-blackbox-exporter nginx-light knot openssl iproute2 procps)
+    libsoci-sqlite3-4.0 libsoci-postgresql4.0 libsqlite3-dev libpq-dev libldns-dev libsodium-dev
+    zlib1g-dev libbrotli-dev)
+test=(victoria-metrics prometheus prometheus-blackbox-exporter nginx-light knot openssl iproute2 procps
+    postgresql sqlite3)
 demo=(victoria-metrics nginx-light knot openssl curl jq procps python3)
 fuzz=(clang-19 libclang-rt-19-dev)
 bench=(prometheus-blackbox-exporter nginx-light knot openssl util-linux iproute2)

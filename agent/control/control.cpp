@@ -5,9 +5,12 @@
 #include "agent/control/directory.h"
 #include "agent/control/feed.h"
 #include "agent/control/rpc/server.h"
+#include "agent/control/store/changes.h"
 #include "agent/control/store/probes.h"
+#include "agent/control/store/sessions.h"
 #include "agent/control/store/store.h"
 #include "agent/net/http_server.h"
+#include "agent/net/worker.h"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,7 +23,30 @@ namespace {
 
 constexpr log::Logger logger{"control"};
 constexpr std::chrono::seconds directory_period{10};
-constexpr std::string_view embedded_key = "@embedded";
+// Spec 04 §9.3, §13.4.
+constexpr std::chrono::seconds expire_every{5};
+constexpr std::chrono::seconds prune_every{60};
+
+Database database_of(const config::ControlConfig& config)
+{
+    return {config.database_file, config.database_url, config.database_password,
+        config.database_connections};
+}
+
+/// A database that exists has been sealed with some key; one of our own would not open it.
+Seal::Missing without_key(const config::ControlConfig& config)
+{
+    const bool new_file =
+        config.database_url.empty() && !std::filesystem::exists(config.database_file);
+    return new_file ? Seal::Missing::make : Seal::Missing::refuse;
+}
+
+/// The entry of the probe in this process. Where there may be replicas, each with its probe, they
+/// are told apart by name.
+std::string embedded_key(const config::ControlConfig& config, const pb::Probe& probe)
+{
+    return config.database_url.empty() ? "@embedded" : "@embedded/" + probe.name();
+}
 
 std::filesystem::file_time_type changed(const std::string& file)
 {
@@ -33,14 +59,16 @@ std::filesystem::file_time_type changed(const std::string& file)
 struct Control::State {
     State(const asio::any_io_executor& its_loop, asio::thread_pool& workers,
         const config::ControlConfig& its_config)
-        : loop{its_loop}, config{its_config}, feed{its_loop}, store{workers, feed},
+        : loop{its_loop}, config{its_config},
+          connections{config.database_url.empty() ? 1 : config.database_connections},
+          feed{its_loop}, store{config.database_url.empty() ? workers : connections, feed},
           api{ApiParts{store, config, [this] { return directory; }}},
           http{its_loop,
               [this](const net::HttpRequest& request, const net::HttpPeer& peer) {
                   return api.handle(request, peer);
               },
               limits()},
-          rpc{its_loop, workers, store, feed, config}, tasks{its_loop}
+          rpc{its_loop, workers, store, feed, config, replica}, tasks{its_loop}
     {}
 
     net::HttpLimits limits() const
@@ -76,9 +104,13 @@ struct Control::State {
     }
 
     asio::awaitable<void> watch_directory();
+    asio::awaitable<void> expire_leases();
+    asio::awaitable<void> prune_log();
 
     asio::any_io_executor loop;
     const config::ControlConfig config;
+    const std::string replica = std::to_string(random_number());
+    asio::thread_pool connections;  // a thread for each: waiting for PostgreSQL keeps nobody else
     Feed feed;
     Store store;
     std::shared_ptr<const Directory> directory;
@@ -119,6 +151,36 @@ asio::awaitable<void> Control::State::watch_directory()
     }
 }
 
+/// Of agents that registered and went, and of replicas that crashed.
+asio::awaitable<void> Control::State::expire_leases()
+{
+    asio::steady_timer timer{loop};
+    auto expire = [](Transaction& db) -> Result<> {
+        store::expire_sessions(db);
+        return {};
+    };
+    for (;;) {
+        timer.expires_after(expire_every);
+        co_await timer.async_wait(asio::use_awaitable);
+        (void)co_await store.presence(expire);  // a failure is logged there; the next one comes
+    }
+}
+
+asio::awaitable<void> Control::State::prune_log()
+{
+    asio::steady_timer timer{loop};
+    const auto kept = std::chrono::microseconds{config.changes_retention}.count();
+    auto prune = [kept](Transaction& db) -> Result<> {
+        store::prune_changes(db, db.now_us() - kept);
+        return {};
+    };
+    for (;;) {
+        timer.expires_after(prune_every);
+        co_await timer.async_wait(asio::use_awaitable);
+        (void)co_await store.write(prune);
+    }
+}
+
 Control::Control(const asio::any_io_executor& loop, asio::thread_pool& workers,
     const config::ControlConfig& config)
     : state_{std::make_unique<State>(loop, workers, config)}
@@ -132,17 +194,22 @@ Result<> Control::start()
     auto directory = Directory::load(s.config);
     if (!directory)
         return directory.error();
-    auto seal = Seal::load(s.config.secrets_key_file);
+    auto seal = Seal::load(s.config.secrets_key_file, without_key(s.config));
     if (!seal)
         return error("secrets", "control.{}", seal.error().message);
-    if (auto opened = s.store.open(s.config.database_file, std::move(*seal)); !opened)
-        return error("database", "control.database.url: {}", opened.error().message);
+    if (auto opened = s.store.open(database_of(s.config), std::move(*seal)); !opened) {
+        const std::string_view reason = opened.error().reason;
+        return error(reason, "control.{}{}",
+            reason == "secrets" ? "" : "database.url: ", opened.error().message);
+    }
     if (auto applied = s.apply_directory(*directory); !applied)
         return error("directory", "control.directory: {}", applied.error().message);
     if (auto listening = s.listen_http(); !listening)
         return listening;
     if (auto started = s.rpc.start(); !started)
         return started;
+    s.tasks.spawn(s.expire_leases());
+    s.tasks.spawn(s.prune_log());
     if (!s.config.directory_file.empty()) {
         s.directory_time = changed(s.config.directory_file);
         s.tasks.spawn(s.watch_directory());
@@ -153,7 +220,7 @@ Result<> Control::start()
 asio::awaitable<Result<config::Secret>> Control::embed(pb::Probe probe)
 {
     auto put = [&](Transaction& db) -> Result<store::ProbeWithToken> {
-        return store::embed_probe(db, embedded_key, probe);
+        return store::embed_probe(db, embedded_key(state_->config, probe), probe);
     };
     const auto made = co_await state_->store.write(put);
     if (!made)
@@ -183,9 +250,20 @@ bool Control::ready() const
 
 asio::awaitable<void> Control::stop()
 {
-    state_->http.stop();
-    state_->tasks.cancel();
-    co_await state_->rpc.stop();
+    State& s = *state_;
+    s.http.stop();
+    s.tasks.cancel();
+    co_await s.rpc.stop();
+    // So that probes need not wait for the leases' end before another replica takes them.
+    auto end = [&s](Transaction& db) -> Result<> {
+        store::end_sessions_of(db, s.replica);
+        return {};
+    };
+    (void)co_await s.store.presence(end);
+    co_await net::on_worker(s.connections, [&s] {
+        s.store.close();
+        return true;
+    });
 }
 
 }  // namespace sonde::control

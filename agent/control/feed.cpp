@@ -1,7 +1,5 @@
 #include "agent/control/feed.h"
 
-#include "agent/control/store/transaction.h"
-
 #include <boost/asio/post.hpp>
 
 #include <utility>
@@ -19,19 +17,23 @@ void Feed::unsubscribe(std::uint64_t subscription)
     subscribers_.erase(subscription);
 }
 
-void Feed::committed(const Transaction& db)
+void Feed::changed(std::set<std::int64_t> probes)
 {
-    if (db.touched().empty() && !db.all_touched())
+    if (probes.empty())
         return;
-    asio::post(
-        loop_, [this, touched = db.touched(), all = db.all_touched()] { wake(touched, all); });
+    asio::post(loop_, [this, probes = std::move(probes)] {
+        for (auto& [number, subscriber] : subscribers_)
+            if (probes.contains(subscriber.probe))
+                subscriber.wake();
+    });
 }
 
-void Feed::wake(const std::set<std::int64_t>& touched, bool all)
+void Feed::all_changed()
 {
-    for (auto& [number, subscriber] : subscribers_)
-        if (all || touched.contains(subscriber.probe))
+    asio::post(loop_, [this] {
+        for (auto& [number, subscriber] : subscribers_)
             subscriber.wake();
+    });
 }
 
 }  // namespace sonde::control

@@ -11,8 +11,6 @@ namespace sonde::control {
 
 namespace asio = boost::asio;
 
-class Transaction;
-
 /// Tells the streams of probes that a commit concerns them.
 class Feed {
 public:
@@ -20,19 +18,20 @@ public:
 
     explicit Feed(const asio::any_io_executor& loop) : loop_{loop} {}
 
-    /// Loop thread. `wake` is called on the loop after each commit that touched `probe`.
+    /// Loop thread. `wake` is called on the loop after each commit that concerns `probe`, at
+    /// whichever replica.
     std::uint64_t subscribe(std::int64_t probe, Wake wake);
     void unsubscribe(std::uint64_t subscription);
 
-    /// Any thread.
-    void committed(const Transaction& db);
+    // Any thread.
+    void changed(std::set<std::int64_t> probes);  ///< a commit concerns these
+    void all_changed();                           ///< nobody knows whom
 
 private:
     struct Subscriber {
         std::int64_t probe;
         Wake wake;
     };
-    void wake(const std::set<std::int64_t>& touched, bool all);
 
     asio::any_io_executor loop_;
     std::uint64_t next_ = 1;

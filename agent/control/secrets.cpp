@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 namespace sonde::control {
@@ -61,12 +63,18 @@ Result<> make_key_file(const std::string& file)
 
 }  // namespace
 
-Result<Seal> Seal::load(const std::string& file)
+Result<Seal> Seal::load(const std::string& file, Missing missing)
 {
     if (sodium_init() < 0)
         return error("secrets", "libsodium cannot be set up");
     struct stat facts{};
     if (::stat(file.c_str(), &facts) != 0) {
+        if (missing == Missing::refuse)
+            return error("secrets",
+                "secrets.key_file: {} is missing; copy it from where the database was used before, "
+                "or make one for a new database: (umask 077; echo \"1:$(head -c 32 /dev/urandom | "
+                "base64)\" > {})",
+                file, file);
         if (auto made = make_key_file(file); !made)
             return made.error();
     } else if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
@@ -145,6 +153,13 @@ std::string lookup_of(std::string_view token)
         token.find_first_not_of(allowed) != std::string_view::npos)
         return {};
     return std::string{token.substr(4, 22)};
+}
+
+std::int64_t random_number()
+{
+    std::int64_t number = 0;
+    randombytes_buf(&number, sizeof number);
+    return std::max<std::int64_t>(number & std::numeric_limits<std::int64_t>::max(), 1);
 }
 
 std::string new_probe_token()

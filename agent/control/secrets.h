@@ -2,6 +2,7 @@
 
 #include "agent/base/error.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,9 +13,11 @@ namespace sonde::control {
 /// (spec 04 §13.6). XSalsa20-Poly1305 of libsodium. Immutable; any thread.
 class Seal {
 public:
+    enum class Missing { make, refuse };
     /// Reads `ID:BASE64` lines of 32 bytes each; the first seals, all open. A missing file is made,
-    /// mode 0600. @return Error "secrets" when it cannot be read or others can read it.
-    static Result<Seal> load(const std::string& file);
+    /// mode 0600, or refused: beside a database that exists, keys of our own open nothing.
+    /// @return Error "secrets" when it cannot be read or others can read it.
+    static Result<Seal> load(const std::string& file, Missing missing = Missing::make);
 
     std::string close(std::string_view plain) const;  ///< "ID:BASE64"
     /// @return Error "secrets" when no key opens it.
@@ -41,6 +44,9 @@ struct AccessToken {
 AccessToken new_access_token();
 /// The lookup id of a token's text; empty when it does not parse.
 std::string lookup_of(std::string_view token);
+
+/// Above 0, never the same twice.
+std::int64_t random_number();
 
 /// A probe token's raw bytes: "smp_" and 43 characters (spec 04 §9.1).
 std::string new_probe_token();

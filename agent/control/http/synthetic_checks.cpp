@@ -39,7 +39,8 @@ Result<StoredCheck> read_check(std::string_view body, config::ReadRules rules)
     return StoredCheck{std::move(*check), folder->value_or("")};
 }
 
-/// Every probe listed is the tenant's or public (spec 04 §6.6).
+/// Every probe listed is the tenant's or public, and can do what the check asks for
+/// (spec 04 §6.5, §6.6).
 Result<> probes_usable(Transaction& db, std::int64_t tenant, const pb::Check& check)
 {
     std::set<std::int64_t> known;
@@ -48,6 +49,10 @@ Result<> probes_usable(Transaction& db, std::int64_t tenant, const pb::Check& ch
     for (const std::int64_t id : check.probes())
         if (!known.contains(id))
             return error("probes", "probes: {} not available", id);
+    if (check.settings().http().secretmanagerenabled())
+        for (const std::int64_t id : check.probes())
+            if (!store::supports_secrets(db, id))
+                return error("probes", "probes: {} does not support secrets", id);
     return {};
 }
 

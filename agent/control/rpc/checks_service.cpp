@@ -1,21 +1,26 @@
 #include "agent/control/rpc/checks_service.h"
 
 #include "agent/base/log.h"
-#include "agent/control/rpc/difference.h"
+#include "agent/control/store/changes.h"
 #include "agent/control/store/checks.h"
 #include "agent/control/store/probes.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 
 namespace sonde::control {
 namespace {
 
 constexpr log::Logger logger{"control"};
 
-std::int64_t us(std::chrono::milliseconds time)
-{
-    return std::chrono::microseconds{time}.count();
-}
+// Spec 04 §9.3, §9.5.
+constexpr std::chrono::seconds confirm_within{10};
+constexpr std::chrono::seconds delivered_after{60};
+
+constexpr std::chrono::seconds retry_after{1};  // when the database does not answer
+constexpr std::string_view probe_changed = "the probe has changed, come back for its new data";
+constexpr std::string_view probe_gone = "the probe has gone";
 
 /// Capabilities as agents must see them: kinds that this server does not have are off.
 pb::Probe for_agents(pb::Probe probe, const config::ControlConfig& config)
@@ -34,8 +39,8 @@ pb::Probe for_agents(pb::Probe probe, const config::ControlConfig& config)
 /// What a stream looks at, in one snapshot.
 struct Snapshot {
     store::StoredProbe probe;
-    std::int64_t session = 0;
-    store::ToRun to_run;
+    std::int64_t version = 0;            ///< of the change log
+    std::optional<store::ToRun> to_run;  ///< absent: as before
 };
 
 Result<Snapshot> look(Transaction& db, std::int64_t probe, const std::string& token)
@@ -44,8 +49,30 @@ Result<Snapshot> look(Transaction& db, std::int64_t probe, const std::string& to
         return error("revoked", "the token of this probe was revoked");
     Snapshot snapshot;
     snapshot.probe = *store::find_probe(db, probe);
-    snapshot.session = store::current_session(db, probe);
-    snapshot.to_run = store::checks_to_run(db, probe);
+    snapshot.version = store::change_state(db).version;
+    return snapshot;
+}
+
+Result<Snapshot> look_at_all(Transaction& db, std::int64_t probe, const std::string& token)
+{
+    auto snapshot = look(db, probe, token);
+    if (snapshot)
+        snapshot->to_run = store::checks_to_run(db, probe);
+    return snapshot;
+}
+
+/// What there is after a version of the change log (spec 04 §13.4).
+Result<Snapshot> look_after(Transaction& db, std::int64_t probe, const std::string& token,
+    std::int64_t version, std::size_t most)
+{
+    auto snapshot = look(db, probe, token);
+    if (!snapshot)
+        return snapshot;
+    const auto pending = store::count_changes(db, probe, version);
+    if (store::change_state(db).pruned > version || pending > static_cast<std::int64_t>(most))
+        return error("behind", "too many changes are pending, come back for everything");
+    if (pending > 0)
+        snapshot->to_run = store::checks_to_run(db, probe);
     return snapshot;
 }
 
@@ -95,13 +122,11 @@ asio::awaitable<void> ChecksService::register_probe(UnaryCall call, std::string 
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     auto begin = [&](Transaction& db) -> Result<std::optional<store::StoredProbe>> {
-        const std::int64_t until =
-            db.now_us() + us(std::chrono::seconds{10});  // GetChanges makes it longer
-        if (!store::begin_session(db, *probe, *request, until))
+        if (!store::begin_session(db, *probe, *request, confirm_within))
             return std::optional<store::StoredProbe>{};
         return store::find_probe(db, *probe);
     };
-    const auto begun = co_await parts_.store.write(begin);
+    const auto begun = co_await parts_.store.presence(begin);
     if (!begun)
         co_return call.finish(status_of(begun.error()));
     if (*begun) {
@@ -120,15 +145,23 @@ grpc::ServerUnaryReactor* ChecksService::Ping(grpc::CallbackServerContext* conte
 {
     response->set_sequence(request->sequence());
     auto* const reactor = context->DefaultReactor();
-    asio::post(parts_.loop, [this, reactor, token = token_of(*context)] {
-        parts_.tasks.spawn(ping(UnaryCall{reactor}, token));
-    });
+    asio::post(
+        parts_.loop, [this, reactor, token = token_of(*context), sequence = request->sequence()] {
+            parts_.tasks.spawn(ping(UnaryCall{reactor}, token, sequence));
+        });
     return reactor;
 }
 
-asio::awaitable<void> ChecksService::ping(UnaryCall call, std::string token)
+asio::awaitable<void> ChecksService::ping(UnaryCall call, std::string token, std::int64_t sequence)
 {
     const auto probe = co_await authenticate(parts_.store, std::move(token));
+    if (probe && sequence >= 1) {
+        auto note = [&](Transaction& db) -> Result<> {
+            store::note_delivered(db, *probe, delivered_after);
+            return {};
+        };
+        (void)co_await parts_.store.presence(note);  // else the next ping notes it
+    }
     call.finish(probe ? grpc::Status::OK : status_of(probe.error()));
 }
 
@@ -165,50 +198,102 @@ asio::awaitable<grpc::Status> ChecksService::follow(
         ~Subscription() { feed.unsubscribe(number); }
     } const subscription{parts_.feed, parts_.feed.subscribe(*probe, [stream] { stream->wake(); })};
 
-    auto look_now = [&](Transaction& db) -> Result<Snapshot> { return look(db, *probe, token); };
-    auto snapshot = co_await parts_.store.read(look_now);
-    if (!snapshot)
-        co_return unavailable(snapshot.error().message);
-    const std::int64_t session = snapshot->session;
-    const std::int64_t meta = snapshot->probe.meta_version;
-    if (session == 0)
+    auto confirm = [&](Transaction& db) -> Result<std::optional<store::Session>> {
+        return store::confirm_session(db, *probe, parts_.replica, parts_.config.presence_lease);
+    };
+    const auto session = co_await parts_.store.presence(confirm);
+    if (!session)
+        co_return unavailable(session.error().message);
+    if (!*session)
         co_return unavailable("register first");
     struct GiveUp {  // the lease goes with the stream
         ChecksService& service;
         std::int64_t probe;
         std::int64_t session;
         ~GiveUp() { service.parts_.tasks.spawn(service.give_up(probe, session)); }
-    } const give_up{*this, *probe, session};
+    } const give_up{*this, *probe, (*session)->number};
+    const auto now = std::chrono::steady_clock::now();
+    Follower of{*probe, std::move(token), **session, now + parts_.config.presence_lease / 3,
+        now + parts_.config.presence_lease};
+    co_return co_await tell(stream, std::move(of), std::move(state));
+}
 
+asio::awaitable<grpc::Status> ChecksService::tell(Stream stream, Follower of, pb::ProbeState state)
+{
+    auto all = [&](Transaction& db) -> Result<Snapshot> {
+        return look_at_all(db, of.probe, of.token);
+    };
+    const auto snapshot = co_await parts_.store.read(all);
+    if (!snapshot)
+        co_return unavailable(snapshot.error().message);
+    const std::int64_t meta = of.session.meta_version;
+    if (snapshot->probe.meta_version != meta)
+        co_return unavailable(std::string{probe_changed});
     std::map<std::int64_t, double> known;
     for (const pb::EntityRef& ref : state.checks())
         known[ref.id()] = ref.lastmodified();
     Told told{std::move(known), snapshot->probe.delivered_meta_version != meta};
-    bool written = co_await stream->write(told.first(snapshot->to_run));
-    auto renew = [&](Transaction& db) -> Result<bool> {
-        store::note_delivered(db, *probe, meta);
-        return store::renew_session(
-            db, *probe, session, db.now_us() + us(parts_.config.presence_lease));
+    bool written = co_await stream->write(told.first(*snapshot->to_run));
+    auto tenants = told.next(*snapshot->to_run);
+    if (written && tenants)
+        written = co_await stream->write(std::move(*tenants));
+    if (!written)
+        co_return unavailable(std::string{probe_gone});
+    co_return co_await tell_news(stream, std::move(of), std::move(told), snapshot->version);
+}
+
+asio::awaitable<grpc::Status> ChecksService::tell_news(
+    Stream stream, Follower of, Told told, std::int64_t version)
+{
+    auto news = [&](Transaction& db) -> Result<Snapshot> {
+        return look_after(db, of.probe, of.token, version, parts_.config.changes_max_backlog);
     };
-    auto renew_at = std::chrono::steady_clock::now();
-    while (written && !stream->over()) {
-        if (snapshot->probe.meta_version != meta)
-            co_return unavailable("the probe has changed, come back for its new data");
-        auto changes = told.next(snapshot->to_run);
+    while (!stream->over()) {
+        const bool ours = co_await keep_lease(of);
+        if (!ours)
+            co_return unavailable("another agent of this probe is connected");
+        co_await stream->await_news(of.renew_at);
+        const auto snapshot = co_await parts_.store.read(news);
+        if (!snapshot && snapshot.error().reason != "unavailable")
+            co_return unavailable(snapshot.error().message);
+        if (!snapshot) {
+            of.renew_at = std::chrono::steady_clock::now() + retry_after;
+            continue;
+        }
+        if (snapshot->probe.meta_version != of.session.meta_version)
+            co_return unavailable(std::string{probe_changed});
+        version = snapshot->version;
+        if (!snapshot->to_run)
+            continue;
+        auto changes = told.next(*snapshot->to_run);
+        bool written = true;
         if (changes)
             written = co_await stream->write(std::move(*changes));
-        if (std::chrono::steady_clock::now() >= renew_at) {
-            const auto renewed = co_await parts_.store.write(renew);
-            if (renewed && !*renewed)
-                co_return unavailable("another agent of this probe is connected");
-            renew_at = std::chrono::steady_clock::now() + parts_.config.presence_lease / 3;
-        }
-        co_await stream->await_news(renew_at);
-        snapshot = co_await parts_.store.read(look_now);
-        if (!snapshot)
-            co_return unavailable(snapshot.error().message);
+        if (!written)
+            break;
     }
-    co_return unavailable("the probe has gone");
+    co_return unavailable(std::string{probe_gone});
+}
+
+/// Renews the lease when it is time.
+/// @return whether it is still ours. Without an answer of the database it is, until it ends: an
+///     outage that is shorter costs nobody a reconnection.
+asio::awaitable<bool> ChecksService::keep_lease(Follower& of)
+{
+    const auto now = std::chrono::steady_clock::now();
+    if (now < of.renew_at)
+        co_return true;
+    auto renew = [&](Transaction& db) -> Result<bool> {
+        return store::renew_session(db, of.probe, of.session.number, parts_.config.presence_lease);
+    };
+    const auto renewed = co_await parts_.store.presence(renew);
+    if (!renewed) {
+        of.renew_at = now + retry_after;
+        co_return now < of.held_until;
+    }
+    of.renew_at = now + parts_.config.presence_lease / 3;
+    of.held_until = now + parts_.config.presence_lease;
+    co_return *renewed;
 }
 
 asio::awaitable<void> ChecksService::give_up(std::int64_t probe, std::int64_t session)
@@ -217,8 +302,8 @@ asio::awaitable<void> ChecksService::give_up(std::int64_t probe, std::int64_t se
         store::end_session(db, probe, session);
         return {};
     };
-    (void)co_await parts_.store.write(
-        end);  // a failure is logged there, and the lease ends by itself
+    // A failure is logged there, and the lease ends by itself.
+    (void)co_await parts_.store.presence(end);
 }
 
 }  // namespace sonde::control

@@ -34,9 +34,10 @@ std::string why_not(const HostPort& address)
 
 struct RpcServer::State {
     State(const asio::any_io_executor& loop, asio::thread_pool& its_workers, Store& store,
-        Feed& feed, const config::ControlConfig& its_config)
+        Feed& feed, const config::ControlConfig& its_config, std::string replica)
         : workers{its_workers}, config{its_config}, tasks{loop},
-          parts{loop, store, feed, its_config, tasks}, checks{parts}, tenants{parts}, ad_hoc{parts}
+          parts{loop, store, feed, its_config, tasks, std::move(replica)}, checks{parts},
+          tenants{parts}, ad_hoc{parts}
     {}
 
     asio::thread_pool& workers;
@@ -51,8 +52,8 @@ struct RpcServer::State {
 };
 
 RpcServer::RpcServer(const asio::any_io_executor& loop, asio::thread_pool& workers, Store& store,
-    Feed& feed, const config::ControlConfig& config)
-    : state_{std::make_unique<State>(loop, workers, store, feed, config)}
+    Feed& feed, const config::ControlConfig& config, std::string replica)
+    : state_{std::make_unique<State>(loop, workers, store, feed, config, std::move(replica))}
 {}
 
 RpcServer::~RpcServer() = default;

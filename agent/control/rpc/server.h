@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace grpc {
@@ -23,8 +24,9 @@ namespace sonde::control {
 /// loop.
 class RpcServer {
 public:
+    /// @param replica a name that no other replica of the database has: whose leases are ours.
     RpcServer(const asio::any_io_executor& loop, asio::thread_pool& workers, Store& store,
-        Feed& feed, const config::ControlConfig& config);
+        Feed& feed, const config::ControlConfig& config, std::string replica);
     ~RpcServer();
 
     /// @return Error "bind" or "tls_config" that names the address or the file.

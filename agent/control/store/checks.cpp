@@ -28,7 +28,7 @@ std::vector<StoredCheck> select(Transaction& db, const std::string& where, const
     Row row;
     soci::statement rows{db.sql()};
     rows.alloc();
-    rows.prepare(columns + where);
+    rows.prepare(columns + where, soci::details::st_one_time_query);
     (rows.exchange(soci::use(uses)), ...);
     rows.exchange(soci::into(row.id));
     rows.exchange(soci::into(row.tenant));
@@ -51,14 +51,12 @@ std::vector<StoredCheck> select(Transaction& db, const std::string& where, const
     return found;
 }
 
-bool taken(Transaction& db, std::int64_t tenant, const pb::Check& check, std::int64_t except)
+bool taken(Transaction& db, std::int64_t tenant, const std::string& identity, std::int64_t except)
 {
     int count = 0;
-    const std::string job = check.job();
-    const std::string target = check.target();
-    db.sql() << "SELECT count(*) FROM checks WHERE tenant_id = :tenant AND job = :job AND target = "
-                ":target AND id <> :id",
-        soci::use(tenant), soci::use(job), soci::use(target), soci::use(except), soci::into(count);
+    db.sql() << "SELECT count(*) FROM checks WHERE tenant_id = :tenant AND identity = :identity "
+                "AND id <> :id",
+        soci::use(tenant), soci::use(identity), soci::use(except), soci::into(count);
     return count > 0;
 }
 
@@ -84,6 +82,11 @@ Error not_found(std::int64_t id)
 
 }  // namespace
 
+std::string identity_of(std::string_view job, std::string_view target)
+{
+    return sha256_hex(std::string{job} + '\0' + std::string{target});
+}
+
 std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id)
 {
     auto found = select(db, "WHERE id = :id AND tenant_id = :tenant", id, tenant);
@@ -97,22 +100,25 @@ std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant)
 
 Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check)
 {
-    if (taken(db, tenant, check.check, 0))
+    const std::string job = check.check.job();
+    const std::string target = check.check.target();
+    const std::string identity = identity_of(job, target);
+    if (!tenant_exists(db, tenant))
+        return tenant_gone();
+    if (taken(db, tenant, identity, 0))
         return pair_taken();
     check.check.clear_id();
     check.check.set_tenantid(tenant);
     const std::string body = to_column(db, check.check);
-    const std::string job = check.check.job();
-    const std::string target = check.check.target();
     const int enabled = check.check.enabled() ? 1 : 0;
     const std::int64_t now = db.now_us();
-    db.sql() << "INSERT INTO checks (tenant_id, job, target, enabled, folder_uid, body, "
-                "created_us, modified_us) "
-                "VALUES (:tenant, :job, :target, :enabled, :folder, :body, :now, :now2)",
-        soci::use(tenant), soci::use(job), soci::use(target), soci::use(enabled),
-        soci::use(check.folder_uid), soci::use(body), soci::use(now), soci::use(now);
     std::int64_t id = 0;
-    db.sql() << "SELECT last_insert_rowid()", soci::into(id);
+    db.sql() << "INSERT INTO checks (tenant_id, job, target, identity, enabled, folder_uid, body, "
+                "created_us, modified_us) VALUES (:tenant, :job, :target, :identity, :enabled, "
+                ":folder, :body, :now, :now2) RETURNING id",
+        soci::use(tenant), soci::use(job), soci::use(target), soci::use(identity),
+        soci::use(enabled), soci::use(check.folder_uid), soci::use(body), soci::use(now),
+        soci::use(now), soci::into(id);
     set_probes(db, check.check, id);
     return *find_check(db, tenant, id);
 }
@@ -123,7 +129,10 @@ Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredChe
     const auto before = find_check(db, tenant, id);
     if (!before)
         return not_found(id);
-    if (taken(db, tenant, check.check, id))
+    const std::string job = check.check.job();
+    const std::string target = check.check.target();
+    const std::string identity = identity_of(job, target);
+    if (taken(db, tenant, identity, id))
         return pair_taken();
     for (const std::int64_t probe : before->check.probes())
         db.touch(probe);  // those that are no longer listed must hear of it, too
@@ -134,14 +143,11 @@ Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredChe
         soci::into(modified);
     modified = next_modified(db, modified);
     const std::string body = to_column(db, check.check);
-    const std::string job = check.check.job();
-    const std::string target = check.check.target();
     const int enabled = check.check.enabled() ? 1 : 0;
-    db.sql() << "UPDATE checks SET job = :job, target = :target, enabled = :enabled, folder_uid = "
-                ":folder, "
-                "body = :body, modified_us = :now WHERE id = :id",
-        soci::use(job), soci::use(target), soci::use(enabled), soci::use(check.folder_uid),
-        soci::use(body), soci::use(modified), soci::use(id);
+    db.sql() << "UPDATE checks SET job = :job, target = :target, identity = :identity, enabled = "
+                ":enabled, folder_uid = :folder, body = :body, modified_us = :now WHERE id = :id",
+        soci::use(job), soci::use(target), soci::use(identity), soci::use(enabled),
+        soci::use(check.folder_uid), soci::use(body), soci::use(modified), soci::use(id);
     set_probes(db, check.check, id);
     return *find_check(db, tenant, id);
 }
@@ -170,7 +176,7 @@ ToRun checks_to_run(Transaction& db, std::int64_t probe)
     ToRun out;
     auto candidates = select(db,
         "JOIN check_probes ON check_id = checks.id JOIN tenants ON tenants.id = checks.tenant_id "
-        "WHERE probe_id = :probe AND checks.enabled AND tenants.status = 0 ORDER BY checks.id",
+        "WHERE probe_id = :probe AND checks.enabled = 1 AND tenants.status = 0 ORDER BY checks.id",
         probe);
     for (StoredCheck& stored : candidates) {
         const std::int64_t tenant = stored.check.tenantid();

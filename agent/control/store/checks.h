@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace sonde::control::store {
@@ -18,10 +19,14 @@ struct StoredCheck {
     std::string folder_uid;
 };
 
+/// What no two checks of a tenant share: 64 hex digits for a job and a target.
+std::string identity_of(std::string_view job, std::string_view target);
+
 std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id);
 std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant);  ///< by id
 
-/// @return the check with its id and times; Error "taken" when job and target are in use.
+/// @return the check with its id and times; Error "taken" when job and target are in use,
+///     "unauthorized" when the tenant is gone.
 Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check);
 /// @return Error "not_found" or "taken".
 Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check);

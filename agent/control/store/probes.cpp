@@ -39,7 +39,7 @@ std::vector<StoredProbe> select(Transaction& db, const std::string& where, Uses&
     Row row;
     soci::statement rows{db.sql()};
     rows.alloc();
-    rows.prepare(columns + where);
+    rows.prepare(columns + where, soci::details::st_one_time_query);
     (rows.exchange(soci::use(uses)), ...);
     rows.exchange(soci::into(row.id));
     rows.exchange(soci::into(row.tenant));
@@ -107,8 +107,8 @@ bool name_taken(Transaction& db, std::int64_t tenant, bool is_public, const std:
 {
     int count = 0;
     const int all = is_public ? 1 : 0;
-    db.sql() << "SELECT count(*) FROM probes WHERE name = :name AND id <> :id AND (:all OR public "
-                "OR tenant_id = :tenant)",
+    db.sql() << "SELECT count(*) FROM probes WHERE name = :name AND id <> :id AND (:all = 1 OR "
+                "public = 1 OR tenant_id = :tenant)",
         soci::use(name), soci::use(except), soci::use(all), soci::use(tenant), soci::into(count);
     return count > 0;
 }
@@ -121,13 +121,13 @@ std::int64_t insert(Transaction& db, std::int64_t tenant, const pb::Probe& probe
     const int is_public = probe.public_() ? 1 : 0;
     const std::int64_t now = db.now_us();
     soci::indicator has_key = key.empty() ? soci::i_null : soci::i_ok;
+    std::int64_t id = 0;
     db.sql() << "INSERT INTO probes (tenant_id, name, public, key, token_digest, body, "
                 "online_change_us, created_us, modified_us) "
-                "VALUES (:tenant, :name, :public, :key, :digest, :body, :a, :b, :c)",
+                "VALUES (:tenant, :name, :public, :key, :digest, :body, :a, :b, :c) RETURNING id",
         soci::use(tenant), soci::use(name), soci::use(is_public), soci::use(key, has_key),
-        soci::use(digest), soci::use(body), soci::use(now), soci::use(now), soci::use(now);
-    std::int64_t id = 0;
-    db.sql() << "SELECT last_insert_rowid()", soci::into(id);
+        soci::use(digest), soci::use(body), soci::use(now), soci::use(now), soci::use(now),
+        soci::into(id);
     return id;
 }
 
@@ -197,13 +197,23 @@ std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant)
 {
     std::vector<pb::Probe> out;
     for (StoredProbe& stored :
-        select(db, "WHERE tenant_id = :tenant OR public ORDER BY id", tenant))
+        select(db, "WHERE tenant_id = :tenant OR public = 1 ORDER BY id", tenant))
         out.push_back(std::move(stored.probe));
     return out;
 }
 
+bool supports_secrets(Transaction& db, std::int64_t probe)
+{
+    int supports = 0;
+    db.sql() << "SELECT protocol_secrets FROM probes WHERE id = :id", soci::use(probe),
+        soci::into(supports);
+    return supports != 0;
+}
+
 Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb::Probe& probe)
 {
+    if (!tenant_exists(db, tenant))
+        return tenant_gone();
     if (name_taken(db, tenant, false, probe.name(), 0))
         return error("taken", "name: already in use");
     pb::Probe own = probe;
@@ -300,61 +310,6 @@ std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view pre
     db.sql() << "SELECT id FROM probes WHERE token_digest IN (:a, :b)", soci::use(raw),
         soci::use(other), soci::into(id);
     return db.sql().got_data() ? std::optional{id} : std::nullopt;
-}
-
-std::optional<std::int64_t> begin_session(
-    Transaction& db, std::int64_t probe, const pb::ProbeInfo& info, std::int64_t until_us)
-{
-    const std::int64_t now = db.now_us();
-    const std::int64_t session = now;  // grows: no two sessions of a probe begin in one microsecond
-    std::int64_t taken = 0;
-    db.sql() << "SELECT count(*) FROM probes WHERE id = :id AND lease_session <> 0 AND "
-                "lease_until_us > :now",
-        soci::use(probe), soci::use(now), soci::into(taken);
-    if (taken > 0)
-        return std::nullopt;
-    const std::string version = info.version();
-    const std::string commit = info.commit();
-    const std::string buildstamp = info.buildstamp();
-    db.sql() << "UPDATE probes SET lease_session = :session, lease_until_us = :until, version = "
-                ":version, "
-                "build_commit = :commit, buildstamp = :stamp, "
-                "online_change_us = CASE WHEN online THEN online_change_us ELSE :now END, online = "
-                "1 WHERE id = :id",
-        soci::use(session), soci::use(until_us), soci::use(version), soci::use(commit),
-        soci::use(buildstamp), soci::use(now), soci::use(probe);
-    return session;
-}
-
-bool renew_session(Transaction& db, std::int64_t probe, std::int64_t session, std::int64_t until_us)
-{
-    if (current_session(db, probe) != session)
-        return false;
-    db.sql() << "UPDATE probes SET lease_until_us = :until WHERE id = :id", soci::use(until_us),
-        soci::use(probe);
-    return true;
-}
-
-void end_session(Transaction& db, std::int64_t probe, std::int64_t session)
-{
-    const std::int64_t now = db.now_us();
-    db.sql() << "UPDATE probes SET lease_session = 0, online = 0, online_change_us = :now "
-                "WHERE id = :id AND lease_session = :session",
-        soci::use(now), soci::use(probe), soci::use(session);
-}
-
-std::int64_t current_session(Transaction& db, std::int64_t probe)
-{
-    std::int64_t session = 0;
-    db.sql() << "SELECT lease_session FROM probes WHERE id = :id", soci::use(probe),
-        soci::into(session);
-    return session;
-}
-
-void note_delivered(Transaction& db, std::int64_t probe, std::int64_t meta_version)
-{
-    db.sql() << "UPDATE probes SET delivered_meta_version = :meta WHERE id = :id",
-        soci::use(meta_version), soci::use(probe);
 }
 
 }  // namespace sonde::control::store

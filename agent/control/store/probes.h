@@ -25,6 +25,9 @@ std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t id);
 /// The tenant's probes and all public ones, by id.
 std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant);
 
+/// Whether the agent that registered last puts secrets into checks (`secretManagerEnabled`).
+bool supports_secrets(Transaction& db, std::int64_t probe);
+
 struct ProbeWithToken {
     pb::Probe probe;
     std::string token;  ///< raw; empty: not changed
@@ -49,18 +52,5 @@ Result<ProbeWithToken> embed_probe(Transaction& db, std::string_view key, const 
 
 /// The probe of a token in any of its spellings (spec 04 §9.1); nullopt: unknown.
 std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view presented);
-
-/// Begins a session: takes the lease unless another session holds it, notes the agent's version.
-/// @return the number of the session; nullopt: somebody else is there.
-std::optional<std::int64_t> begin_session(
-    Transaction& db, std::int64_t probe, const pb::ProbeInfo& info, std::int64_t until_us);
-/// @return whether the session still holds the lease.
-bool renew_session(
-    Transaction& db, std::int64_t probe, std::int64_t session, std::int64_t until_us);
-void end_session(Transaction& db, std::int64_t probe, std::int64_t session);
-/// The session that holds the lease now; 0: none.
-std::int64_t current_session(Transaction& db, std::int64_t probe);
-/// What this probe's agent has is of this version of the probe's data.
-void note_delivered(Transaction& db, std::int64_t probe, std::int64_t meta_version);
 
 }  // namespace sonde::control::store

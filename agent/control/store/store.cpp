@@ -1,13 +1,14 @@
 #include "agent/control/store/store.h"
 
 #include "agent/base/log.h"
-#include "agent/control/store/schema.h"
+#include "agent/control/store/listener.h"
+#include "agent/control/store/migrations.h"
+#include "agent/control/store/sessions.h"
 
 #include <soci/soci.h>
-#include <soci/sqlite3/soci-sqlite3.h>
 
 #include <atomic>
-#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <vector>
 
@@ -15,121 +16,192 @@ namespace sonde::control {
 namespace {
 
 constexpr log::Logger logger{"control"};
-constexpr int busy_timeout_ms = 5000;
+constexpr int most_tries = 5;
 
-std::unique_ptr<soci::session> connect(const std::string& file)
+/// Every replica of a database must have the same keys: what they seal first is kept there.
+Result<> same_keys(Transaction& db)
 {
-    auto sql =
-        std::make_unique<soci::session>(soci::sqlite3, fmt::format("db=\"{}\" timeout=5", file));
-    *sql << "PRAGMA busy_timeout = " << busy_timeout_ms;
-    *sql << "PRAGMA foreign_keys = ON";
-    *sql << "PRAGMA synchronous = FULL";  // an answered write survives a power cut
-    return sql;
-}
-
-std::int64_t now_in_us()
-{
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-        std::chrono::system_clock::now().time_since_epoch())
-        .count();
+    const std::string mark = "sonde";
+    std::string sealed;
+    db.sql() << "SELECT body FROM tenants WHERE id = 1", soci::into(sealed);
+    if (sealed.empty()) {
+        sealed = db.seal().close(mark);
+        db.sql() << "UPDATE tenants SET body = :body WHERE id = 1", soci::use(sealed);
+        return {};
+    }
+    const auto opened = db.seal().open(sealed);
+    if (opened && *opened == mark)
+        return {};
+    return error("secrets", "secrets.key_file: its keys are not those that the database was sealed "
+                            "with; copy the file from where the database was used before");
 }
 
 }  // namespace
 
-Transaction::Transaction(soci::session& sql, const Seal& seal, Access access)
-    : sql_{sql}, seal_{seal}, now_us_{now_in_us()}
-{
-    // IMMEDIATE: the right to write is taken first, so no transaction fails for it half-way.
-    sql_ << (access == Access::write ? "BEGIN IMMEDIATE" : "BEGIN");
-    open_ = true;
-}
-
-Transaction::~Transaction()
-{
-    if (!open_)
-        return;
-    try {
-        sql_ << "ROLLBACK";
-    } catch (const std::exception& failure) {
-        logger.warning("a transaction could not be undone", {{"why", failure.what()}});
-    }
-}
-
-void Transaction::commit()
-{
-    sql_ << "COMMIT";
-    open_ = false;
-}
-
-/// Connections at rest. A transaction has one to itself; workers are few, and so are connections.
+/// Connections. A transaction has one to itself.
 struct Store::Pool {
-    std::string file;
-    std::mutex mutex;  // of `idle` alone: workers take and give back
+    std::unique_ptr<Dialect> dialect;
+    std::mutex mutex;  // of the next two: workers take and give back
+    std::size_t in_use = 0;
     std::vector<std::unique_ptr<soci::session>> idle;
+    std::condition_variable given_back;
     std::mutex writing;  // SQLite has one writer; waiting here is fair and silent
     std::atomic<bool> healthy{false};
+    std::unique_ptr<Listener> listener;
+};
+
+/// A connection while a transaction has it.
+class Store::Lease {
+public:
+    Lease(Pool& pool, Access access) : pool_{pool}
+    {
+        if (access != Access::read && !pool.dialect->has_replicas())
+            writing_ = std::unique_lock{pool.writing};
+        std::unique_lock lock{pool_.mutex};
+        pool_.given_back.wait(lock, [this] { return pool_.in_use < pool_.dialect->connections(); });
+        ++pool_.in_use;
+        if (pool_.idle.empty())
+            return;
+        session_ = std::move(pool_.idle.back());
+        pool_.idle.pop_back();
+    }
+    ~Lease()
+    {
+        {
+            const std::lock_guard lock{pool_.mutex};
+            --pool_.in_use;
+            if (session_)
+                pool_.idle.push_back(std::move(session_));
+        }
+        pool_.given_back.notify_one();
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    soci::session& connected()
+    {
+        if (!session_)
+            session_ = pool_.dialect->connect();
+        return *session_;
+    }
+    soci::session* session() { return session_.get(); }
+
+    /// The connection is broken, and what rests in the pool is as old.
+    void discard()
+    {
+        const std::lock_guard lock{pool_.mutex};
+        session_.reset();
+        pool_.idle.clear();
+    }
+
+private:
+    Pool& pool_;
+    std::unique_lock<std::mutex> writing_;
+    std::unique_ptr<soci::session> session_;
 };
 
 Store::Store(asio::thread_pool& workers, Feed& feed)
     : workers_{workers}, feed_{feed}, pool_{std::make_unique<Pool>()}
 {}
 
-Store::~Store() = default;
+Store::~Store()
+{
+    close();
+}
 
-Result<> Store::open(const std::string& file, Seal seal)
+Result<> Store::open(const Database& database, Seal seal)
 {
     seal_ = std::make_unique<Seal>(std::move(seal));
-    pool_->file = file;
+    const std::string& place = database.url.empty() ? database.file : database.url;
     try {
-        auto sql = connect(file);
-        std::string mode;
-        *sql << "PRAGMA journal_mode = WAL", soci::into(mode);
-        int version = 0;
-        *sql << "PRAGMA user_version", soci::into(version);
-        if (version > schema_version)
-            return error(
-                "database", "{}: was written by a newer version (schema {})", file, version);
-        if (version < schema_version) {
-            Transaction db{*sql, *seal_, Transaction::Access::write};
-            for (const std::string_view statement : schema_statements)
-                *sql << std::string{statement};
-            *sql << "PRAGMA user_version = " << schema_version;
-            db.commit();
+        pool_->dialect = make_dialect(database);
+        if (auto prepared = prepare(); !prepared)
+            return prepared.error().reason == "secrets"
+                       ? prepared
+                       : error("database", "{}: {}", place, prepared.error().message);
+        if (pool_->dialect->has_replicas()) {
+            pool_->listener = std::make_unique<Listener>(
+                *pool_->dialect, *seal_, feed_, [this](bool yes) { healthy(yes); });
+            pool_->listener->start();
         }
-        // No session outlives the process that held it.
-        const std::int64_t now = now_in_us();
-        *sql << "UPDATE probes SET lease_session = 0, online = 0, "
-                "online_change_us = CASE WHEN online THEN :now ELSE online_change_us END",
-            soci::use(now);
-        pool_->idle.push_back(std::move(sql));
     } catch (const std::exception& failure) {
-        return error("database", "{}: {}", file, failure.what());
+        return error("database", "{}: {}", place,
+            pool_->dialect ? pool_->dialect->judge(nullptr, failure).why : failure.what());
     }
     pool_->healthy = true;
     return {};
 }
 
-std::shared_ptr<soci::session> Store::lease(Transaction::Access access)
+/// Everything before the first request, in one transaction.
+Result<> Store::prepare()
 {
-    std::unique_lock<std::mutex> writing;
-    if (access == Transaction::Access::write)
-        writing = std::unique_lock{pool_->writing};
-    std::unique_ptr<soci::session> session;
-    {
-        const std::lock_guard lock{pool_->mutex};
-        if (!pool_->idle.empty()) {
-            session = std::move(pool_->idle.back());
-            pool_->idle.pop_back();
-        }
+    Lease lease{*pool_, Access::write};
+    try {
+        Transaction db{lease.connected(), *pool_->dialect, *seal_, Access::write};
+        if (auto migrated = migrate(db, *pool_->dialect); !migrated)
+            return migrated;
+        if (auto same = same_keys(db); !same)
+            return same;
+        if (!pool_->dialect->has_replicas())
+            store::end_all_sessions(db);  // none outlives the process that held it
+        db.commit();
+    } catch (const std::exception& failure) {
+        return error("database", "{}", pool_->dialect->judge(lease.session(), failure).why);
     }
-    if (!session)
-        session = connect(pool_->file);
-    auto give_back = [this, held = std::make_shared<std::unique_lock<std::mutex>>(
-                                std::move(writing))](soci::session* used) {
-        const std::lock_guard lock{pool_->mutex};
-        pool_->idle.emplace_back(used);
-    };
-    return {session.release(), std::move(give_back)};
+    return {};
+}
+
+void Store::close()
+{
+    pool_->listener.reset();
+}
+
+Result<> Store::transact(Access access, const Attempt& attempt)
+{
+    if (!pool_->dialect)
+        return error("unavailable", "the database is not open");
+    for (int tries = 1;; ++tries) {
+        bool committing = false;
+        const auto failure = try_once(access, attempt, committing);
+        if (!failure) {
+            healthy(true);
+            return {};
+        }
+        const bool lost = failure->kind == Failure::Kind::lost;
+        const bool again = failure->kind == Failure::Kind::conflict || (lost && !committing);
+        if (again && tries < most_tries)
+            continue;
+        logger.error("the database failed", {{"why", failure->why}, {"tries", tries}});
+        if (lost || failure->kind == Failure::Kind::away)
+            healthy(false);
+        if (lost && committing)
+            return error("unavailable", "commit outcome unknown");
+        return error("unavailable", "{}",
+            failure->kind == Failure::Kind::refused ? "the database refused"
+                                                    : "the database does not answer");
+    }
+}
+
+std::optional<Failure> Store::try_once(Access access, const Attempt& attempt, bool& committing)
+{
+    Lease lease{*pool_, access};
+    try {
+        Transaction db{lease.connected(), *pool_->dialect, *seal_, access};
+        if (!attempt(db) || access == Access::read)
+            return std::nullopt;
+        db.record_changes();
+        committing = true;
+        db.commit();
+        // Where there are replicas, the listener hears of our own commits as of theirs.
+        if (!pool_->dialect->has_replicas())
+            feed_.changed(db.touched());
+        return std::nullopt;
+    } catch (const std::exception& error) {
+        auto failure = pool_->dialect->judge(lease.session(), error);
+        if (failure.kind == Failure::Kind::lost)
+            lease.discard();
+        return failure;
+    }
 }
 
 bool Store::answers() const
@@ -139,14 +211,12 @@ bool Store::answers() const
 
 void Store::healthy(bool yes)
 {
-    if (pool_->healthy.exchange(yes) != yes && yes)
-        logger.info("the database answers again");
-}
-
-Error Store::failed(const std::string& why)
-{
-    logger.error("the database failed", {{"why", why}});
-    return error("unavailable", "the database does not answer");
+    if (pool_->healthy.exchange(yes) == yes)
+        return;
+    if (yes)
+        logger.info("the database answers again", {});
+    else
+        logger.error("the database does not answer", {});
 }
 
 }  // namespace sonde::control

@@ -8,9 +8,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
-#include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -19,80 +19,91 @@ namespace sonde::control {
 
 namespace asio = boost::asio;
 
-/// What the API remembers, in one SQLite database: WAL, synchronous FULL, one writer at a time.
+/// What the API remembers: in a SQLite file that is ours alone, or in a PostgreSQL database that
+/// other replicas work with, too.
 class Store {
 public:
     /// `workers` and `feed` outlive the store.
     Store(asio::thread_pool& workers, Feed& feed);
     ~Store();
 
-    /// Opens or makes the database and brings its tables up to date.
-    /// @return Error "database" that names the file and what is wrong.
-    Result<> open(const std::string& file, Seal seal);
+    /// Opens or makes the database, brings its tables up to date, and starts to listen for what
+    /// other replicas commit.
+    /// @return Error "database" that names the place and what is wrong, never a password;
+    ///     "secrets" when `seal` is not that of the database.
+    Result<> open(const Database& database, Seal seal);
+    /// Stops listening; transactions stay possible.
+    void close();
 
     /// Runs `work(Transaction&)`, which returns a Result, on a worker thread. What it did is kept,
-    /// on disk, if it returns a value; undone if it returns an Error or throws: then the Error is
-    /// "unavailable". Streams of probes it touched are woken after the commit.
+    /// on disk, if it returns a value; undone if it returns an Error. Streams of probes it touched
+    /// are woken after the commit, at every replica. It may be run anew, from the start, when the
+    /// database asks for it or the connection broke before the commit.
+    /// @return also Error "unavailable": nothing was kept, unless the message says that the outcome
+    ///     of the commit is unknown.
     template <class Work>
     asio::awaitable<std::invoke_result_t<Work&, Transaction&>> write(Work work)
     {
-        std::function<std::invoke_result_t<Work&, Transaction&>()> on_thread = [this, &work] {
-            return run(Transaction::Access::write, work);
-        };
-        co_return co_await net::on_worker(workers_, std::move(on_thread));
+        co_return co_await on_thread(Access::write, std::move(work));
+    }
+
+    /// The same for the sessions of probes: single statements that wait for no write.
+    template <class Work>
+    asio::awaitable<std::invoke_result_t<Work&, Transaction&>> presence(Work work)
+    {
+        co_return co_await on_thread(Access::presence, std::move(work));
     }
 
     /// The same with a snapshot that sees no later commit and changes nothing.
     template <class Work>
     asio::awaitable<std::invoke_result_t<Work&, Transaction&>> read(Work work)
     {
-        std::function<std::invoke_result_t<Work&, Transaction&>()> on_thread = [this, &work] {
-            return run(Transaction::Access::read, work);
-        };
-        co_return co_await net::on_worker(workers_, std::move(on_thread));
+        co_return co_await on_thread(Access::read, std::move(work));
     }
 
     /// write() at once, on the calling thread: at start, before the loop runs.
     template <class Work>
     std::invoke_result_t<Work&, Transaction&> write_now(Work work)
     {
-        return run(Transaction::Access::write, work);
+        return run(Access::write, work);
     }
 
-    bool answers() const;  ///< the last transaction did not fail for the database's sake
+    bool answers() const;  ///< the database did when it was last asked
 
 private:
-    class Lease;  // a session of the pool, for one transaction
+    /// @return whether what it did is to be kept.
+    using Attempt = std::function<bool(Transaction&)>;
+    Result<> transact(Access access, const Attempt& attempt);
+    std::optional<Failure> try_once(Access access, const Attempt& attempt, bool& committing);
 
     template <class Work>
-    std::invoke_result_t<Work&, Transaction&> run(Transaction::Access access, Work& work)
+    std::invoke_result_t<Work&, Transaction&> run(Access access, Work& work)
     {
-        using Outcome = std::invoke_result_t<Work&, Transaction&>;
-        std::string why;
-        try {
-            const auto session = lease(access);
-            Transaction db{*session, *seal_, access};
-            Outcome outcome = work(db);
-            if (outcome && access == Transaction::Access::write) {
-                db.commit();
-                feed_.committed(db);
-            }
-            healthy(true);
-            return outcome;
-        } catch (const std::exception& failure) {
-            why = failure.what();
-        }
-        healthy(false);
-        return failed(why);
+        std::optional<std::invoke_result_t<Work&, Transaction&>> outcome;
+        const Attempt attempt = [&](Transaction& db) {
+            return outcome.emplace(work(db)).has_value();
+        };
+        if (auto done = transact(access, attempt); !done)
+            return done.error();
+        return std::move(*outcome);
     }
 
-    std::shared_ptr<soci::session> lease(Transaction::Access access);
+    template <class Work>
+    asio::awaitable<std::invoke_result_t<Work&, Transaction&>> on_thread(Access access, Work work)
+    {
+        std::function<std::invoke_result_t<Work&, Transaction&>()> there = [this, access, &work] {
+            return run(access, work);
+        };
+        co_return co_await net::on_worker(workers_, std::move(there));
+    }
+
+    Result<> prepare();
     void healthy(bool yes);
-    static Error failed(const std::string& why);
 
     asio::thread_pool& workers_;
     Feed& feed_;
     std::unique_ptr<Seal> seal_;
+    class Lease;
     struct Pool;
     std::unique_ptr<Pool> pool_;
 };

@@ -45,6 +45,18 @@ std::int64_t modified_us_of(Transaction& db, std::int64_t id)
 
 }  // namespace
 
+bool tenant_exists(Transaction& db, std::int64_t id)
+{
+    std::int64_t found = 0;
+    db.sql() << "SELECT id FROM tenants WHERE id = :id", soci::use(id), soci::into(found);
+    return db.sql().got_data();
+}
+
+Error tenant_gone()
+{
+    return error("unauthorized", "the tenant was deleted");
+}
+
 std::optional<pb::Tenant> find_tenant(Transaction& db, std::int64_t id)
 {
     std::string body;
@@ -96,11 +108,9 @@ pb::Tenant install_tenant(Transaction& db, const Organization& organization, con
     const std::int64_t now = db.now_us();
     const std::string body = to_column(db, tenant);
     db.sql() << "INSERT INTO tenants (org_id, stack_id, status, body, created_us, modified_us) "
-                "VALUES (:org, :stack, 0, :body, :now, :now2)",
+                "VALUES (:org, :stack, 0, :body, :now, :now2) RETURNING id",
         soci::use(organization.id), soci::use(stack.id), soci::use(body), soci::use(now),
-        soci::use(now);
-    db.sql() << "SELECT id FROM tenants WHERE stack_id = :stack", soci::use(stack.id),
-        soci::into(id);
+        soci::use(now), soci::into(id);
     return *find_tenant(db, id);
 }
 
@@ -148,6 +158,8 @@ std::optional<std::int64_t> tenant_of_token(Transaction& db, std::string_view to
 Result<std::string> issue_token(
     Transaction& db, std::int64_t tenant, std::string_view origin, std::int64_t most)
 {
+    if (!tenant_exists(db, tenant))
+        return tenant_gone();
     std::int64_t count = 0;
     db.sql() << "SELECT count(*) FROM tokens WHERE tenant_id = :id", soci::use(tenant),
         soci::into(count);

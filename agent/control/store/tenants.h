@@ -13,6 +13,10 @@ namespace sonde::control::store {
 
 inline constexpr std::int64_t operator_tenant = 1;  ///< owns public probes, has no tokens
 
+/// A token is checked before the transaction that it asks for, and its tenant may go in between.
+bool tenant_exists(Transaction& db, std::int64_t id);
+Error tenant_gone();  ///< "unauthorized"
+
 /// The tenant with its remotes' passwords; nullopt: there is none. The operator's is not found.
 std::optional<pb::Tenant> find_tenant(Transaction& db, std::int64_t id);
 
@@ -33,7 +37,8 @@ Result<> delete_tenant(Transaction& db, std::int64_t id);
 /// The tenant of an access token; nullopt: unknown. Takes as long for both.
 std::optional<std::int64_t> tenant_of_token(Transaction& db, std::string_view token);
 
-/// A new token for a tenant. @return Error "quota" when it has `most` already.
+/// A new token for a tenant. @return Error "quota" when it has `most` already,
+/// "unauthorized" when the tenant is gone.
 Result<std::string> issue_token(
     Transaction& db, std::int64_t tenant, std::string_view origin, std::int64_t most);
 

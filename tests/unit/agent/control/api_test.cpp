@@ -1,6 +1,7 @@
 #include "agent/control/api.h"
 #include "tests/support/loop.h"
 #include "tests/support/scratch_folder.h"
+#include "tests/support/test_database.h"
 
 #include <boost/asio/thread_pool.hpp>
 #include <doctest/doctest.h>
@@ -35,6 +36,7 @@ struct Fixture {
     asio::io_context loop;
     boost::asio::thread_pool workers{2};
     tests::ScratchFolder folder;
+    tests::TestDatabase database{folder};
     config::ControlConfig config;
     control::Feed feed{loop.get_executor()};
     control::Store store{workers, feed};
@@ -51,9 +53,8 @@ struct Fixture {
         auto loaded = control::Directory::load(config);
         REQUIRE_MESSAGE(loaded.has_value(), (loaded ? std::string{} : loaded.error().message));
         directory = *loaded;
-        auto seal = control::Seal::load(folder.path("key"));
-        REQUIRE(seal.has_value());
-        REQUIRE(store.open(folder.path("control.db"), std::move(*seal)).has_value());
+        const auto opened = store.open(database.database(), database.seal());
+        REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().message));
         token = "pub-acme";
     }
 

@@ -1,161 +1,10 @@
 // The gRPC services over a real socket, with the HTTP API beside them, as a probe meets them.
-#include "agent/base/text.h"
-#include "agent/control/control.h"
-#include "agent/control/secrets.h"
-#include "config/services.h"
-#include "tests/support/process.h"
-#include "tests/support/scratch_folder.h"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <doctest/doctest.h>
-#include <fmt/format.h>
-#include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <nlohmann/json.hpp>
-
-#include <thread>
+#include "tests/unit/agent/control/installation.h"
 
 using namespace sonde;
-using nlohmann::json;
-namespace asio = boost::asio;
+using namespace sonde::tests;
 
 namespace {
-
-constexpr auto directory_text = R"(version: 1
-organizations:
-  - id: 1000
-    slug: acme
-    name: Acme Inc
-    publisher_tokens:
-      - {{name: p, sha256: "{0}", stacks: [3, 4]}}
-    hosted_instances:
-      - {{id: 1, type: prometheus, name: m, url: "https://mimir.example.net"}}
-      - {{id: 2, type: logs, name: l, url: "https://loki.example.net"}}
-    stacks:
-      - {{id: 3, slug: acme, name: Acme, metrics_instance_id: 1, logs_instance_id: 2}}
-      - {{id: 4, slug: more, name: More, metrics_instance_id: 1, logs_instance_id: 2}}
-)";
-
-/// A token in the metadata, and a limit so that a silent server fails the test.
-struct Context : grpc::ClientContext {
-    explicit Context(const std::string& token)
-    {
-        if (!token.empty())
-            AddMetadata("authorization", "Bearer " + token);
-        set_deadline(std::chrono::system_clock::now() + std::chrono::seconds{20});
-    }
-};
-
-struct Installation {
-    tests::ScratchFolder folder;
-    asio::io_context loop;
-    asio::executor_work_guard<asio::io_context::executor_type> open{loop.get_executor()};
-    asio::thread_pool workers{2};
-    std::unique_ptr<control::Control> control;
-    std::jthread thread;
-    std::shared_ptr<grpc::Channel> channel;
-    std::unique_ptr<pb::Checks::Stub> checks;
-    std::unique_ptr<pb::Tenants::Stub> tenants;
-    std::unique_ptr<pb::AdHocChecks::Stub> ad_hoc;
-    std::string access;
-    std::string probe_token;
-    std::int64_t probe = 0;
-
-    Installation()
-    {
-        config::ControlConfig config;
-        config.http.listen = {{"127.0.0.1", 0}};
-        config.grpc.listen = {{"127.0.0.1", 0}};
-        config.database_file = folder.path("control.db");
-        config.secrets_key_file = folder.path("key");
-        config.directory = fmt::format(directory_text, control::sha256_hex("pub-acme"));
-        control = std::make_unique<control::Control>(loop.get_executor(), workers, config);
-        const auto started = control->start();
-        REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().message));
-        thread = std::jthread{[this] { loop.run(); }};
-        channel = grpc::CreateChannel(fmt::format("127.0.0.1:{}", control->grpc_ports().front()),
-            grpc::InsecureChannelCredentials());
-        checks = pb::Checks::NewStub(channel);
-        tenants = pb::Tenants::NewStub(channel);
-        ad_hoc = pb::AdHocChecks::NewStub(channel);
-        access = install(3);
-        const json added = post("probe/add", {{"name", "mine"}, {"region", "EMEA"}});
-        probe = added["probe"]["id"];
-        probe_token = decoded(added["token"]);
-    }
-
-    ~Installation()
-    {
-        asio::co_spawn(loop, control->stop(), asio::use_future).get();
-        open.reset();
-        thread.join();
-        control.reset();
-    }
-
-    std::string install(std::int64_t stack)
-    {
-        access = "pub-acme";
-        return post("register/install",
-            {{"stackId", stack}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}})["accessToken"];
-    }
-
-    json post(const std::string& resource, const json& body)
-    {
-        int status = 0;
-        const auto answer = tests::http("POST",
-            fmt::format("http://127.0.0.1:{}/api/v1/{}", control->http_ports().front(), resource),
-            &status, {"Authorization: Bearer " + access, "Content-Type: application/json"},
-            body.dump());
-        CAPTURE(answer);
-        REQUIRE(status == 200);
-        return json::parse(answer);
-    }
-
-    void remove(const std::string& resource)
-    {
-        int status = 0;
-        tests::http("DELETE",
-            fmt::format("http://127.0.0.1:{}/api/v1/{}", control->http_ports().front(), resource),
-            &status, {"Authorization: Bearer " + access});
-        REQUIRE(status == 200);
-    }
-
-    /// The API shows a token in base64.
-    static std::string decoded(const std::string& token) { return *text::from_base64(token); }
-
-    json check(const std::string& job) const
-    {
-        return {{"job", job}, {"target", "example.org"}, {"frequency", 10000}, {"timeout", 3000},
-            {"enabled", true}, {"probes", {probe}}, {"settings", {{"ping", json::object()}}}};
-    }
-
-    pb::RegisterProbeResult registered(grpc::StatusCode expected = grpc::StatusCode::OK)
-    {
-        pb::RegisterProbeResult result;
-        pb::ProbeInfo info;
-        info.set_version("1.2.3");
-        Context context{probe_token};
-        CHECK(checks->RegisterProbe(&context, info, &result).error_code() == expected);
-        return result;
-    }
-};
-
-/// The next message about checks; one about tenants may come before it.
-pb::CheckChange next_check(grpc::ClientReader<pb::Changes>& stream)
-{
-    pb::Changes changes;
-    do {
-        REQUIRE(stream.Read(&changes));
-        CHECK(changes.checks_size() + changes.tenants_size() > 0);
-    } while (changes.checks_size() == 0);
-    CHECK(changes.checks_size() == 1);
-    return changes.checks(0);
-}
 
 /// The codes of every call that a probe may make with `token`.
 std::vector<grpc::StatusCode> codes(Installation& at, const std::string& token)
@@ -207,6 +56,20 @@ TEST_SUITE("agent/control/rpc")
         CHECK(result.probe().region() == "EMEA");
         CHECK(result.probe().capabilities().disablescriptedchecks());
         CHECK(result.probe().capabilities().disablebrowserchecks());
+    }
+
+    TEST_CASE_FIXTURE(Installation, "a check with secrets wants a probe whose agent knows them")
+    {
+        json with = check("secrets");
+        with["target"] = "https://example.org/";
+        with["settings"] = {{"http", {{"secretManagerEnabled", true}}}};
+        CHECK(post("check/add", with, 400)["msg"] == "Invalid probes used for check");
+        pb::ProbeInfo info;
+        info.set_supportsprotocolsecrets(true);
+        pb::RegisterProbeResult result;
+        Context context{probe_token};
+        REQUIRE(checks->RegisterProbe(&context, info, &result).ok());
+        post("check/add", with);
     }
 
     TEST_CASE_FIXTURE(Installation, "GetChanges: everything first, then each change")

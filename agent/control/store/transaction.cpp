@@ -1,0 +1,55 @@
+#include "agent/control/store/transaction.h"
+
+#include "agent/base/log.h"
+#include "agent/control/store/changes.h"
+
+#include <soci/soci.h>
+
+namespace sonde::control {
+namespace {
+
+constexpr log::Logger logger{"control"};
+
+}  // namespace
+
+Transaction::Transaction(
+    soci::session& sql, const Dialect& dialect, const Seal& seal, Access access)
+    : sql_{sql}, dialect_{dialect}, seal_{seal}
+{
+    dialect_.begin(sql_, access);
+    open_ = true;
+}
+
+Transaction::~Transaction()
+{
+    if (!open_)
+        return;
+    try {
+        sql_ << "ROLLBACK";
+    } catch (const std::exception&) {  // the connection is gone, and the transaction with it
+        logger.debug("a transaction ended with its connection", {});
+    }
+}
+
+std::int64_t Transaction::now_us() const
+{
+    if (!now_us_)
+        now_us_ = dialect_.now_us(sql_);
+    return *now_us_;
+}
+
+void Transaction::record_changes()
+{
+    if (touched_.empty())
+        return;
+    store::add_changes(*this, touched_);
+    dialect_.announce(sql_);
+}
+
+void Transaction::commit()
+{
+    sql_ << "COMMIT";
+    open_ = false;
+}
+
+}  // namespace sonde::control
