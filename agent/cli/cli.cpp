@@ -4,6 +4,10 @@
 #include "agent/base/version.h"
 #include "agent/cli/check_command.h"
 #include "agent/cli/completion.h"
+#include "agent/cli/doctor.h"
+#include "agent/cli/healthcheck.h"
+#include "agent/cli/queue.h"
+#include "agent/cli/reference_flags.h"
 #include "checkers/registry.h"
 #include "config/judge_check.h"
 
@@ -11,13 +15,16 @@
 #include <openssl/sha.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
 
 namespace sonde::cli {
 namespace {
 
-constexpr auto default_config = "/etc/sonde/sonde.yaml";
+constexpr auto reference_address = "localhost:4031";
+constexpr auto reference_group =
+    "Flags of the reference agent, with one dash or two, before file and environment";
 
 void print_version()
 {
@@ -78,6 +85,33 @@ void suggest(const CLI::App& app)
     }
 }
 
+/// For help and completion: translate() has taken these out before `verb` is parsed.
+void add_reference_flags(CLI::App& verb)
+{
+    using Kind = ReferenceFlag::Kind;
+    for (const ReferenceFlag& flag : reference_flags()) {
+        const std::string name = fmt::format("--{}", flag.name);
+        const std::string help{flag.help};
+        CLI::Option* option =
+            flag.kind == Kind::boolean
+                ? verb.add_flag(name, help)
+                : verb.add_option(name, CLI::callback_t{[](const auto&) { return true; }}, help);
+        option->group(reference_group);
+        if (flag.kind != Kind::boolean)
+            option->type_name(flag.kind == Kind::file ? "FILE" : "VALUE");
+    }
+}
+
+/// The file to read, where none was named: the usual one, unless there is none and something else
+/// says what to do (spec 06 §2.4, §2.5).
+std::string unnamed_file(const config::LoadOptions& options)
+{
+    std::error_code unknown;
+    const bool told = options.overrides.contains("api.address") ||
+                      options.environment.contains("SONDE_API_ADDRESS");
+    return told && !std::filesystem::exists(default_config, unknown) ? "" : default_config;
+}
+
 /// All verbs and their flags, and what they were given.
 class CommandLine {
 public:
@@ -86,10 +120,17 @@ public:
         app_.require_subcommand(0, 1);
         app_.set_help_all_flag("--help-all", "Help of all verbs");
         app_.add_flag("--version", show_version_, "Print the version");
-        run_.config_file = default_config;
+        run_verb_->add_flag("--version", show_version_, "Print the version");
         run_verb_->add_option("--config", run_.config_file, "Configuration file")
             ->type_name("FILE")
-            ->capture_default_str();
+            ->default_str(default_config);
+        add_reference_flags(*run_verb_);
+        health_verb_->add_option("--url", health_.url, "Complete URL to ask");
+        health_verb_
+            ->add_option(
+                "--config", health_.config_file, "Configuration file that says whom to ask")
+            ->type_name("FILE")
+            ->default_str(default_config);
         config_verb_->require_subcommand(1);
         config_check_->add_option("FILE", file_, "Configuration file")
             ->type_name("FILE")
@@ -104,18 +145,47 @@ public:
     /// @return what is left for the caller to do, or the exit status.
     std::variant<RunCommand, int> carry_out(int argc, char** argv)
     {
-        try {
-            app_.parse(argc, argv);
+        const std::vector<std::string> arguments{argv, argv + argc};
+        const bool as_reference = argc > 0 && is_reference_name(arguments.front());
+        auto translated = translate(arguments);
+        if (!translated)
+            return refuse(translated.error(), as_reference);
+        try {  // which wants them in reverse, without the program's name
+            app_.parse(std::vector<std::string>{
+                translated->words.rbegin(), translated->words.rend() - (argc > 0 ? 1 : 0)});
         } catch (const CLI::ParseError& problem) {
             return refuse(problem);
         }
         run_.options.environment = config::process_environment();
-        if (run_verb_->parsed())
-            return run_;
-        return status();
+        if (!run_verb_->parsed() || show_version_)
+            return status();
+        complete_run(std::move(*translated), as_reference);
+        return run_;
     }
 
 private:
+    void complete_run(Translated flags, bool as_reference)
+    {
+        auto& options = run_.options;
+        options.overrides = std::move(flags.overrides);
+        run_.warnings = std::move(flags.warnings);
+        if (!run_.config_file.empty())
+            return;
+        if (!as_reference)
+            run_.config_file = unnamed_file(options);
+        else if (!options.environment.contains("SONDE_API_ADDRESS"))
+            options.overrides.emplace("api.address", reference_address);
+        run_.state_optional = run_.config_file.empty();
+    }
+
+    /// As Go's flags do, with all of them: to whoever knows only the other program.
+    int refuse(const Error& problem, bool as_reference) const
+    {
+        fmt::print(stderr, "{}\n{}", problem.message,
+            as_reference ? run_verb_->help() : "Run with --help for more information.\n");
+        return usage;
+    }
+
     /// CLI11's own statuses begin at 100; scripts expect 2, and 3 of a check (spec 06 §1.4).
     int refuse(const CLI::ParseError& problem)
     {
@@ -135,6 +205,12 @@ private:
             return print_completion(app_, shell_);
         if (check_verb_->parsed())
             return run_check_verb(check_);
+        if (doctor_.parsed())
+            return doctor_.run();
+        if (queue_.parsed())
+            return queue_.run();
+        if (health_verb_->parsed())
+            return healthcheck(health_, run_.options);
         if (config_check_->parsed())
             return load(file_, run_.options) ? success : usage;
         if (token_hash_->parsed())
@@ -147,10 +223,15 @@ private:
     bool show_version_ = false;
     RunCommand run_;
     CheckOptions check_;
+    HealthRequest health_;
     std::string file_;
     std::string shell_;
     CLI::App* run_verb_ = app_.add_subcommand("run", "Run the agent, the control plane, or both");
     CLI::App* check_verb_ = add_check_verb(app_, check_);
+    CLI::App* health_verb_ =
+        app_.add_subcommand("healthcheck", "Ask a running agent whether it is ready");
+    DoctorVerb doctor_{app_, default_config};
+    QueueVerbs queue_{app_, default_config};
     CLI::App* config_verb_ = app_.add_subcommand("config", "Work with configuration files");
     CLI::App* config_check_ =
         config_verb_->add_subcommand("check", "Say what is wrong with a file");

@@ -4,14 +4,22 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace sonde::cli {
 
 /// `sonde run`: what it needs of the command line.
 struct RunCommand {
-    std::string config_file;
+    std::string config_file;  ///< empty: there is none; flags and environment say all
     config::LoadOptions options;
+    std::vector<std::string> warnings;  ///< about the flags; for the log, once there is one
+    /// Where no state_dir can be made, run on without journal and state file: nobody asked for
+    /// them.
+    bool state_optional = false;
 };
+
+/// The file that `run` reads unless told otherwise.
+inline constexpr auto default_config = "/etc/sonde/sonde.yaml";
 
 /// Exit statuses of all verbs but `check`.
 enum Status : int { success = 0, failure = 1, usage = 2 };

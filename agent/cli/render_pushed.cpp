@@ -56,7 +56,7 @@ std::string exposition(const exporters::Payload& payload)
     for (std::size_t i = 0; i < payload.values.size(); ++i) {
         std::string name;
         std::string labels;
-        for (const exporters::Label& label : (*payload.series)[i].labels)
+        for (const exporters::Label& label : payload.series->labels(i))
             if (label.name == "__name__")
                 name = label.value;
             else

@@ -132,6 +132,12 @@ struct CliFixture {
     Outcome sonde(std::vector<std::string> words, const std::string& input = "")
     {
         words.insert(words.begin(), "sonde");
+        return type(std::move(words), input);
+    }
+
+    /// @param words the program's name first.
+    Outcome type(std::vector<std::string> words, const std::string& input = "")
+    {
         std::vector<char*> arguments;
         for (std::string& word : words)
             arguments.push_back(word.data());

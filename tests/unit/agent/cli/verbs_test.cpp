@@ -72,7 +72,7 @@ TEST_SUITE("cli/verbs")
     {
         const auto outcome = sonde({});
         CHECK(outcome.status == 2);
-        for (const char* verb : {"run", "check", "config", "token", "version"})
+        for (const char* verb : {"run", "check", "config", "healthcheck", "token", "version"})
             CHECK(outcome.out.find(verb) != std::string::npos);
         CHECK(sonde({"--help"}).status == 0);
         CHECK(sonde({"--help-all"}).status == 0);
