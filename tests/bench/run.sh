@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What our checks cost, and how true their times are, beside Debian's blackbox_exporter:
-#   tests/bench/run.sh checks|truth|soak [--no-install] [--keep DIR]
+#   tests/bench/run.sh checks|truth|soak|fleet [--no-install] [--keep DIR]
 #     checks        CPU per check, checks per second and memory, by kind (80 s)
 #     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity (4 min)
 #     soak          a thousand HTTP checks at once, then 100,000 of all kinds: memory, descriptors (2 min)
+#     fleet         100 to 50,000 checks in one daemon: lateness, processor time, memory (8 min)
 #     --no-install  the packages are there already
 #     --keep DIR    the configurations and logs stay in DIR
 # Needs root and two cores: servers run on core 0, the program under test on core 1, all of them before
@@ -14,24 +15,24 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/release
 install=yes
 dir=
-[ $# -gt 0 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
 what=$1
 shift
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install=no ;;
     --keep) dir=$2; shift ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
     shift
 done
-case $what in checks | truth | soak) ;; *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case $what in checks | truth | soak | fleet) ;; *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 
 if [ -z "${SONDE_BENCH_NAMESPACE:-}" ]; then
     if [ $install = yes ]; then
         "$root/packaging/install-packages.sh" build bench
         cmake -S "$root" -B "$build" -G Ninja -C "$root/packaging/cmake/variants/release.cmake" >/dev/null
-        cmake --build "$build" --target bench
+        cmake --build "$build" --target bench sonde
     fi
     exec env SONDE_BENCH_NAMESPACE=yes unshare --mount --net -- "$0" "$what" --no-install ${dir:+--keep "$dir"}
 fi
@@ -66,7 +67,7 @@ free_port() { # sets $1
     printf -v "$1" %s "$next_port"
     next_port=$((next_port + 1))
 }
-for name in web_port tls_port far_port dns_port peer_port slow_port; do free_port $name; done
+for name in web_port tls_port far_port dns_port peer_port slow_port push_port status_port; do free_port $name; done
 echo "$peer_port" >"$dir/peer.port"
 echo "$slow_port" >"$dir/slow.port"
 start() { # NAME COMMAND...
@@ -108,6 +109,12 @@ http {
         ssl_certificate $dir/web.pem;
         ssl_certificate_key $dir/web.key;
         location / { return 200 "$(head -c 1024 /dev/zero | tr '\0' x)"; }
+    }
+    server { # takes every push and forgets it
+        listen $push_port;
+        client_max_body_size 16m;
+        client_body_buffer_size 1m;
+        location / { return 204; }
     }
     server { # one round trip; the default of this nginx is TLS 1.2, which has two
         listen $far_port ssl backlog=4096;
@@ -201,7 +208,16 @@ done 3>"$dir/truth.cells" 4>"$dir/truth.measure" 5>"$dir/truth.paths"
 echo "processing {\"target\": \"http://127.0.0.1:$slow_port/d1000000\", \"timeout\": 10000, \"settings\": {\"http\": {}}}" >"$dir/soak.measure"
 cat "$dir"/{http,https,dns,tcp,tcp_tls,ping,http,dns}.json >"$dir/soak.json"
 
+# A fleet: targets in turn, as members of a check.
+for name in http dns tcp ping; do
+    sed 's/^{//; s/}$//' "$dir/$name.json"
+done >"$dir/fleet.checks"
+echo "http://127.0.0.1:$push_port/" >"$dir/fleet.push"
+echo "$status_port" >"$dir/fleet.port"
+
 printf '%s, %s, %s\n' "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(date -uIs)"
 printf 'ours: %s; peer: %s; %s roots\n' "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" \
     "$(dpkg-query -W -f '${Package} ${Version}' prometheus-blackbox-exporter)" "$(grep -c BEGIN "$dir/bundle.pem")"
-"$build/tests/bench_$what" "$build/tests/bench_agent" "$dir"
+program=$build/tests/bench_agent
+[ "$what" != fleet ] || program=$build/sonde
+"$build/tests/bench_$what" "$program" "$dir"
