@@ -58,6 +58,7 @@ int run_daemon(const cli::RunCommand& command)
     if (!config)
         return cli::usage;
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk, not the end
     configure_log(config->log);
     for (const std::string& warning : command.warnings)
         logger.warning(warning);
