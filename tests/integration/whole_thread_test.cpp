@@ -240,9 +240,9 @@ TEST_SUITE("integration")
         const auto probe_status = tests::free_port();
         const auto config = [&](const std::string& name) {
             write(here.path(name),
-                fmt::format("api: {{address: \"127.0.0.1:{}\", tls: false}}\nstatus: {{listen: "
-                            "\"127.0.0.1:{}\"}}\nlog: {{level: info}}\n",
-                    here.grpc_port, probe_status));
+                fmt::format("state_dir: {}\napi: {{address: \"127.0.0.1:{}\", tls: false}}\n"
+                            "status: {{listen: \"127.0.0.1:{}\"}}\nlog: {{level: info}}\n",
+                    here.path(name + ".state"), here.grpc_port, probe_status));
             return here.path(name);
         };
         const auto ready = [&] {
