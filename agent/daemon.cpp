@@ -6,6 +6,7 @@
 #include "agent/control/control.h"
 #include "agent/link/adhoc.h"
 #include "agent/link/link.h"
+#include "agent/link/registration.h"
 #include "agent/link/state_file.h"
 #include "agent/link/telemetry.h"
 #include "agent/link/tenants.h"
@@ -297,6 +298,9 @@ std::vector<std::string> Daemon::Parts::reload()
     std::vector<std::string> problems = std::move(loaded.problems);
     if (problems.empty())
         problems = config::needs_restart(config, loaded.config);
+    if (problems.empty() && loaded.config.api)
+        if (const auto usable = link::check_token(loaded.config.api->token.reveal()); !usable)
+            problems.push_back(usable.error().message);
     for (const std::string& warning : loaded.warnings)
         logger.warning("options", {{"warning", warning}});
     for (const std::string& problem : problems)
@@ -312,13 +316,15 @@ void Daemon::Parts::apply(config::AgentConfig wanted)
 {
     if (wanted.log != config.log)  // else a level set by hand stays
         configure_log(wanted.log);
+    const bool has_new_token =
+        link && !config.api->embedded && wanted.api->token != config.api->token;
     config = std::move(wanted);
     publisher->reconfigure(config.publisher, config.journal);
     schedule->reconfigure(config.schedule, config.checkers, config.egress);
     tenants->set_file_tenants(config.tenants);
     if (ad_hoc)
         ad_hoc->reconfigure(config.checkers);
-    if (link && !config.api->embedded)
+    if (has_new_token)  // an unchanged one leaves the session alone
         change_token();
     local_checks.apply(config, *schedule);
     logger.info("the options were read again", {{"checks", schedule->size()}});

@@ -86,8 +86,10 @@ void set_options(CURL* handle, const Call& call)
         curl_easy_setopt(handle, CURLOPT_USERNAME, call.username.c_str());
         curl_easy_setopt(handle, CURLOPT_PASSWORD, call.password.c_str());
     }
-    if (!call.ca_file.empty())
+    if (!call.ca_file.empty()) {
         curl_easy_setopt(handle, CURLOPT_CAINFO, call.ca_file.c_str());
+        curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);  // else the system's would count too
+    }
     if (call.proxy)
         curl_easy_setopt(handle, CURLOPT_PROXY, call.proxy->c_str());
 }
