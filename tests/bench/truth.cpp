@@ -51,8 +51,9 @@ struct Cell {
     std::string kind;
     long delay_us;
     std::vector<double> errors_us;
-    std::vector<double> late_us;  ///< of the run, by its own account
-    int said = 0;                 ///< runs whose log says that they were late
+    std::vector<double> reported_us;  ///< in the order of the runs; of TLS alone
+    std::vector<double> late_us;      ///< of the run, by its own account
+    int said = 0;                     ///< runs whose log says that they were late
     int failed = 0;
     double late_p50 = 0;  ///< the instrument's own error
     double late_p99 = 0;
@@ -73,6 +74,7 @@ class Bench {
 public:
     Bench(std::string agent, std::string dir);
     void scenario(const char* name, bool hog, bool load);
+    void print_arithmetic() const;
 
 private:
     std::vector<Cell> empty() const;
@@ -82,6 +84,7 @@ private:
     std::unique_ptr<PeerLoad> peer_load(int rate) const;
     int fit_peer_load(const Process& peer) const;
     int all_samples() const { return samples * static_cast<int>(cells_.size()); }
+    void judge_handshakes(std::vector<Cell>& cells, std::optional<double>& arithmetic_us);
     void forget_own_errors();
     void note_own_errors(std::vector<Cell>& cells);
     void print(const std::vector<Cell>& mine, const std::vector<Cell>& yours) const;
@@ -94,6 +97,8 @@ private:
     std::vector<long> lengths_us_;    // of the line's paths
     std::optional<Process> target_;
     std::optional<DelayLine> line_;
+    std::optional<double> our_arithmetic_us_;  // of a handshake, between answer and Finished, idle
+    std::optional<double> their_arithmetic_us_;
 };
 
 Bench::Bench(std::string agent, std::string dir)
@@ -132,6 +137,8 @@ void note(Cell& cell, double seconds)
 {
     if (seconds < 0)
         ++cell.failed;
+    else if (cell.kind == "tls")
+        cell.reported_us.push_back(seconds * 1e6);
     else
         cell.errors_us.push_back(seconds * 1e6 - static_cast<double>(cell.delay_us));
 }
@@ -139,8 +146,36 @@ void note(Cell& cell, double seconds)
 void Bench::forget_own_errors()
 {
     target_->ask("errors");
-    for (std::size_t path = 0; path < lengths_us_.size(); ++path)
+    for (std::size_t path = 0; path < lengths_us_.size(); ++path) {
         line_->take_late(path);
+        line_->take_exchanges(path);
+    }
+}
+
+/// The truth of a handshake: from ClientHello to the last byte of the server's answer, as the line
+/// saw it, and the arithmetic that a client with a core to itself does before its Finished; that is
+/// the median of the first scenario, the idle one, again as the line saw it.
+void Bench::judge_handshakes(std::vector<Cell>& cells, std::optional<double>& arithmetic_us)
+{
+    using Micros = std::chrono::duration<double, std::micro>;
+    std::map<long, std::vector<DelayLine::Exchange>> seen;
+    std::vector<double> between;
+    for (std::size_t path = 0; path < lengths_us_.size(); ++path)
+        for (const auto& exchange : seen[lengths_us_[path]] = line_->take_exchanges(path))
+            between.push_back(Micros{exchange.asked_again - exchange.answered}.count());
+    if (!arithmetic_us)
+        arithmetic_us = median(between);
+    for (Cell& cell : cells) {
+        if (cell.kind != "tls")
+            continue;
+        const auto& exchanges = seen[cell.delay_us];
+        if (exchanges.size() != cell.reported_us.size())
+            throw std::runtime_error{"a handshake failed, or the line missed one"};
+        for (std::size_t run = 0; run < exchanges.size(); ++run)
+            cell.errors_us.push_back(
+                cell.reported_us[run] - *arithmetic_us -
+                Micros{exchanges[run].answered - exchanges[run].asked}.count());
+    }
 }
 
 void Bench::note_own_errors(std::vector<Cell>& cells)
@@ -250,6 +285,7 @@ std::vector<Cell> Bench::ours(bool load, double& use)
         cell.late_us.push_back(late_us);
         cell.said += said;
     }
+    judge_handshakes(cells, our_arithmetic_us_);
     note_own_errors(cells);
     return cells;
 }
@@ -283,6 +319,7 @@ std::vector<Cell> Bench::theirs(bool load, double& use)
     probes.join();
     use =
         (peer.cpu_seconds() - before) / std::chrono::duration<double>(Clock::now() - began).count();
+    judge_handshakes(cells, their_arithmetic_us_);
     note_own_errors(cells);
     return cells;
 }
@@ -326,6 +363,13 @@ void Bench::print(const std::vector<Cell>& mine, const std::vector<Cell>& yours)
     std::fflush(stdout);
 }
 
+void Bench::print_arithmetic() const
+{
+    std::printf(
+        "arithmetic of a handshake between answer and Finished: ours %.0f us, blackbox %.0f us\n",
+        our_arithmetic_us_.value_or(0), their_arithmetic_us_.value_or(0));
+}
+
 int run(const std::string& agent, const std::string& dir)
 {
     pin(0);
@@ -335,10 +379,12 @@ int run(const std::string& agent, const std::string& dir)
         "of each. Late: p99 of "
         "what our runs put down to\nourselves; said: the share of runs whose log says so. Own "
         "error: p50/p99 of how late the target or the line (both ways) were. TLS 1.3: the "
-        "delay is that of the line, the\nerror has the cryptography of both ends in it\n");
+        "truth is what the line saw,\nfrom ClientHello to the last of the server's answer, and the "
+        "client's arithmetic on an idle core (last line)\n");
     bench.scenario("idle", false, false);
     bench.scenario("beside a CPU hog", true, false);
     bench.scenario("at 80 % of the core, TLS in the mix", false, true);
+    bench.print_arithmetic();
     return EXIT_SUCCESS;
 }
 

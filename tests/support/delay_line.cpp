@@ -26,6 +26,7 @@ using namespace std::chrono_literals;
 
 constexpr auto awake = 200us;  // before a packet is due: a sleep would be late
 constexpr std::size_t header_size = 20;
+constexpr std::size_t protocol_at = 9;
 constexpr std::size_t source_at = 12;
 constexpr std::size_t destination_at = 16;
 constexpr std::size_t most_bytes = 65536;
@@ -105,13 +106,37 @@ Clock::time_point steady_time_of(const timespec& stamp)
     return before - std::clamp<Clock::duration>(age, 0s, 1s);  // should the clock be set meanwhile
 }
 
+/// What a TCP segment says that this line needs.
+struct Segment {
+    std::uint16_t source;
+    std::uint16_t destination;
+    bool opens;    ///< SYN
+    bool carries;  ///< has a payload
+};
+
+std::optional<Segment> segment_in(const std::string& bytes)
+{
+    const auto octet = [&bytes](std::size_t at) {
+        return static_cast<unsigned>(static_cast<unsigned char>(bytes[at]));
+    };
+    const auto number = [&](std::size_t at) {
+        return static_cast<std::uint16_t>(octet(at) << 8 | octet(at + 1));
+    };
+    const std::size_t tcp = (octet(0) & 0xf) * 4;
+    if (octet(protocol_at) != IPPROTO_TCP || bytes.size() < tcp + header_size)
+        return std::nullopt;
+    const std::size_t payload = tcp + (octet(tcp + 12) >> 4) * 4;
+    return Segment{number(tcp), number(tcp + 2), (octet(tcp + 13) & 2) != 0,
+        number(2) > payload};  // the second word of the IP header: its whole length
+}
+
 }  // namespace
 
 DelayLine::DelayLine(std::vector<Path> paths, Priority priority) : priority_{priority}
 {
     for (const Path& path : paths)
         for (const Way& way : {path.there, path.back})
-            ways_.push_back({way, 0, std::nullopt, {}, {}});
+            ways_.push_back({way, 0, std::nullopt, {}, {}, {}, {}});
     if (!open()) {
         ::close(std::exchange(device_, -1));
         return;
@@ -142,9 +167,15 @@ std::string DelayLine::server(std::size_t path)
 
 DelayLine::Late DelayLine::take_late(std::size_t path)
 {
-    const std::lock_guard locked{late_};
+    const std::lock_guard locked{notes_};
     return {std::exchange(ways_.at(2 * path).late_us, {}),
         std::exchange(ways_.at(2 * path + 1).late_us, {})};
+}
+
+std::vector<DelayLine::Exchange> DelayLine::take_exchanges(std::size_t path)
+{
+    const std::lock_guard locked{notes_};
+    return std::exchange(ways_.at(2 * path).exchanges, {});
 }
 
 bool DelayLine::open()
@@ -234,6 +265,8 @@ void DelayLine::queue(std::string bytes, Time set_out)
     for (const std::size_t last : {source_at + 3, destination_at + 3})
         bytes[last] = static_cast<char>(octet(last) == 1 ? 2 : 1);
     const std::size_t number = 2 * path + (back ? 1 : 0);
+    if (!back)
+        note_dialogue(number, bytes, set_out);
     State& state = ways_[number];
     const auto hit = [n = ++state.packets](unsigned each) { return each != 0 && n % each == 0; };
     if (hit(state.way.lost))
@@ -272,11 +305,39 @@ void DelayLine::send_due()
 
 void DelayLine::send(const Packet& packet)
 {
-    const std::lock_guard locked{late_};  // who has the packet finds its lateness noted
+    const std::lock_guard locked{notes_};  // who has the packet finds its lateness noted
     if (::write(device_, packet.bytes.data(), packet.bytes.size()) < 0)
         return;  // the kernel has no room: lost, as on any line
-    const std::chrono::duration<double, std::micro> late = Clock::now() - packet.due;
+    const auto now = Clock::now();
+    const std::chrono::duration<double, std::micro> late = now - packet.due;
     ways_[packet.way].late_us.push_back(late.count());
+    if (packet.way % 2 != 0)
+        note_dialogue(packet.way, packet.bytes, now);
+}
+
+/// Of a packet as it is at the client's end.
+void DelayLine::note_dialogue(std::size_t way, const std::string& bytes, Time when)
+{
+    const auto segment = segment_in(bytes);
+    if (!segment)
+        return;
+    const bool back = way % 2 != 0;
+    State& state = ways_[way - (back ? 1 : 0)];
+    Connection& connection = state.connections[back ? segment->destination : segment->source];
+    if (!back && segment->opens)
+        connection = {};
+    if (!segment->carries || connection.past)
+        return;
+    if (!connection.asked) {
+        connection.past = back;  // a server that speaks first answers nothing
+        connection.asked = when;
+    } else if (back) {
+        connection.answered = when;
+    } else if (connection.answered) {
+        connection.past = true;
+        const std::lock_guard locked{notes_};
+        state.exchanges.push_back({*connection.asked, *connection.answered, when});
+    }
 }
 
 }  // namespace sonde::tests

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <queue>
@@ -56,9 +57,19 @@ public:
     };
     Late take_late(std::size_t path);
 
-private:
+    /// The start of a TCP dialogue as it was at the client's end: when its first bytes set out,
+    /// when the last byte of the answer to them was there, when its next bytes set out. Of a
+    /// handshake of TLS 1.3: ClientHello, what the server says, Finished.
     using Time = std::chrono::steady_clock::time_point;
+    struct Exchange {
+        Time asked;
+        Time answered;
+        Time asked_again;
+    };
+    /// Those of a path that came so far, the first of each connection, since the last call.
+    std::vector<Exchange> take_exchanges(std::size_t path);
 
+private:
     struct Packet {
         Time due;
         std::size_t way;  ///< twice the path; one more on the way back
@@ -70,12 +81,21 @@ private:
             return due != other.due ? due > other.due : number > other.number;
         }
     };
+    /// What is known of a connection of TCP.
+    struct Connection {
+        std::optional<Time> asked;
+        std::optional<Time> answered;
+        bool past = false;  ///< its exchange is noted
+    };
     struct State {
         Way way;
         unsigned long packets = 0;
         std::optional<Packet> held;  ///< until the next one has gone
         Time last_due;               ///< nobody else overtakes
         std::vector<double> late_us;
+        std::map<std::uint16_t, Connection>
+            connections;  ///< of the way there, by the client's port
+        std::vector<Exchange> exchanges;
     };
 
     bool open();
@@ -86,6 +106,7 @@ private:
     void send_due();
     void send(const Packet& packet);
     Time when_set_out(const std::string& bytes) const;
+    void note_dialogue(std::size_t way, const std::string& bytes, Time when);
 
     std::vector<State> ways_;
     Priority priority_;
@@ -94,7 +115,7 @@ private:
     int stop_ = -1;  ///< an eventfd
     std::priority_queue<Packet> waiting_;
     std::uint64_t next_number_ = 0;
-    std::mutex late_;  ///< guards State::late_us
+    std::mutex notes_;  ///< guards what each State has noted
     std::thread thread_;
 };
 
