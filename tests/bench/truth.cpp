@@ -2,8 +2,9 @@
 //
 // bench_target answers HTTP and DNS after a true delay, and a line of that length (there and back)
 // lies before what TCP, TLS and ping checks ask. What we and blackbox_exporter report of it is
-// compared with it: with nothing else to do, beside a program that burns the same core, and at 80 %
-// of the core with other checks, TLS handshakes among them. Needs a network namespace for itself.
+// compared with it: with nothing else to do, beside a program that burns the same core, at 80 % of
+// the core with other checks, TLS handshakes among them, and with 10 000 checks a minute. Needs a
+// network namespace for itself.
 
 #include "tests/bench/peer.h"
 #include "tests/bench/process.h"
@@ -46,14 +47,19 @@ const std::map<std::string_view, std::string_view> peer_series{
     {"ping", R"(probe_icmp_duration_seconds{phase="rtt"})"},
 };
 
+/// What goes on while times are taken.
+enum class Beside { nothing, hog, load, fleet };
+constexpr int fleet_checks = 10'000;  // each a minute
+constexpr int fleet_period_ms = 60'000;
+
 /// A delay of a kind, and what was reported of it.
 struct Cell {
     std::string kind;
     long delay_us;
-    std::vector<double> errors_us;
-    std::vector<double> reported_us;  ///< in the order of the runs; of TLS alone
-    std::vector<double> late_us;      ///< of the run, by its own account
-    int said = 0;                     ///< runs whose log says that they were late
+    std::vector<double> errors_us = {};
+    std::vector<double> reported_us = {};  ///< in the order of the runs; of TLS alone
+    std::vector<double> late_us = {};      ///< of the run, by its own account
+    int said = 0;                          ///< runs whose log says that they were late
     int failed = 0;
     double late_p50 = 0;  ///< the instrument's own error
     double late_p99 = 0;
@@ -73,13 +79,15 @@ std::vector<std::string> lines_of(const std::string& file)
 class Bench {
 public:
     Bench(std::string agent, std::string dir);
-    void scenario(const char* name, bool hog, bool load);
+    void scenario(const char* name, Beside beside);
     void print_arithmetic() const;
 
 private:
     std::vector<Cell> empty() const;
-    std::vector<Cell> ours(bool load, double& use);
-    std::vector<Cell> theirs(bool load, double& use);
+    std::vector<Cell> ours(Beside beside, double& use);
+    std::vector<Cell> theirs(Beside beside, double& use);
+    void load(Process& agent, Beside beside);
+    std::unique_ptr<PeerLoad> load_peer(const Process& peer, Beside beside) const;
     int fit_our_load(Process& agent);
     std::unique_ptr<PeerLoad> peer_load(int rate) const;
     int fit_peer_load(const Process& peer) const;
@@ -127,7 +135,7 @@ std::vector<Cell> Bench::empty() const
     std::vector<Cell> cells;
     for (const std::string& line : cells_) {
         const auto space = line.find(' ');
-        cells.push_back({line.substr(0, space), std::stol(line.substr(space)), {}, {}});
+        cells.push_back({.kind = line.substr(0, space), .delay_us = std::stol(line.substr(space))});
     }
     return cells;
 }
@@ -254,16 +262,35 @@ int Bench::fit_peer_load(const Process& peer) const
     });
 }
 
-std::vector<Cell> Bench::ours(bool load, double& use)
+/// Gives our side what it has to do besides.
+void Bench::load(Process& agent, Beside beside)
+{
+    if (beside == Beside::nothing || beside == Beside::hog)
+        return;
+    const bool fleet = beside == Beside::fleet;
+    const int checks = fleet ? fleet_checks : fit_our_load(agent);
+    const int period_ms = fleet ? fleet_period_ms : 1000;
+    agent.ask("clear");
+    agent.ask("put " + std::to_string(checks) + ' ' + std::to_string(period_ms) + ' ' + dir_ +
+              "/mix.json");
+    std::printf("  our load: %d checks/s", checks * 1000 / period_ms);
+}
+
+std::unique_ptr<PeerLoad> Bench::load_peer(const Process& peer, Beside beside) const
+{
+    if (beside == Beside::nothing || beside == Beside::hog)
+        return nullptr;
+    const int rate =
+        beside == Beside::fleet ? fleet_checks * 1000 / fleet_period_ms : fit_peer_load(peer);
+    std::printf("  blackbox's load: %d probes/s", rate);
+    return peer_load(rate);
+}
+
+std::vector<Cell> Bench::ours(Beside beside, double& use)
 {
     std::vector<Cell> cells = empty();
     Process agent{{agent_, "0"}, 1};
-    if (load) {
-        const int rate = fit_our_load(agent);
-        agent.ask("clear");
-        agent.ask("put " + std::to_string(rate) + " 1000 " + dir_ + "/mix.json");
-        std::printf("  our load: %d checks/s", rate);
-    }
+    load(agent, beside);
     forget_own_errors();
     const double before = agent.cpu_seconds();
     const auto began = Clock::now();
@@ -290,7 +317,7 @@ std::vector<Cell> Bench::ours(bool load, double& use)
     return cells;
 }
 
-std::vector<Cell> Bench::theirs(bool load, double& use)
+std::vector<Cell> Bench::theirs(Beside beside, double& use)
 {
     std::vector<Cell> cells = empty();
     Process peer{
@@ -298,12 +325,7 @@ std::vector<Cell> Bench::theirs(bool load, double& use)
             "--web.listen-address=127.0.0.1:" + std::to_string(peer_port_), "--log.level=error"},
         1};
     await_port(peer_port_);
-    std::unique_ptr<PeerLoad> others;
-    if (load) {
-        const int rate = fit_peer_load(peer);
-        others = peer_load(rate);
-        std::printf("  blackbox's load: %d probes/s", rate);
-    }
+    const auto others = load_peer(peer, beside);
     forget_own_errors();
     const double before = peer.cpu_seconds();
     const auto began = Clock::now();
@@ -324,16 +346,16 @@ std::vector<Cell> Bench::theirs(bool load, double& use)
     return cells;
 }
 
-void Bench::scenario(const char* name, bool hog, bool load)
+void Bench::scenario(const char* name, Beside beside)
 {
-    std::optional<Hog> beside;
-    if (hog)
-        beside.emplace(1);
+    std::optional<Hog> hog;
+    if (beside == Beside::hog)
+        hog.emplace(1);
     std::printf("%s:", name);
     double our_use = 0;
     double their_use = 0;
-    const auto mine = ours(load, our_use);
-    const auto yours = theirs(load, their_use);
+    const auto mine = ours(beside, our_use);
+    const auto yours = theirs(beside, their_use);
     std::printf("  core used: ours %.0f %%, blackbox %.0f %%\n", our_use * 100, their_use * 100);
     print(mine, yours);
 }
@@ -381,9 +403,10 @@ int run(const std::string& agent, const std::string& dir)
         "error: p50/p99 of how late the target or the line (both ways) were. TLS 1.3: the "
         "truth is what the line saw,\nfrom ClientHello to the last of the server's answer, and the "
         "client's arithmetic on an idle core (last line)\n");
-    bench.scenario("idle", false, false);
-    bench.scenario("beside a CPU hog", true, false);
-    bench.scenario("at 80 % of the core, TLS in the mix", false, true);
+    bench.scenario("idle", Beside::nothing);
+    bench.scenario("beside a CPU hog", Beside::hog);
+    bench.scenario("at 80 % of the core, TLS in the mix", Beside::load);
+    bench.scenario("10 000 checks, each a minute", Beside::fleet);
     bench.print_arithmetic();
     return EXIT_SUCCESS;
 }
