@@ -63,7 +63,8 @@ public:
     template <class Buffers, class Token>
     auto async_write_some(const Buffers& buffers, Token&& token)
     {
-        settled_ += std::exchange(last_, std::chrono::nanoseconds::zero());
+        settled_ += std::exchange(last_, std::chrono::nanoseconds::zero()) + starved_since_read();
+        starved_before_.reset();
         written_ = Clock::now();
         return connection_->socket_.async_write_some(buffers, std::forward<Token>(token));
     }
@@ -89,11 +90,12 @@ public:
 
     void restart() { *this = Layer{*connection_}; }
     /// Of all that had to be replied to, and of the last bytes; and since they were written, if we
-    /// have had the last word: the kernel takes what is short at once.
+    /// have had the last word: the kernel takes what is short at once. In TLS, whose cryptography
+    /// takes longer than a core may be ours, also while we had none in the midst of that.
     std::chrono::nanoseconds late() const
     {
         const auto since_written = written_ ? Clock::now() - *written_ : Clock::duration::zero();
-        return settled_ + last_ + since_written;
+        return settled_ + last_ + starved_since_read() + since_written;
     }
 
 private:
@@ -107,13 +109,22 @@ private:
             got.error = asio::error::eof;
         written_.reset();
         last_ = got.late(connection_->began_);
+        if (connection_->tls_)
+            starved_before_ = net::starved();
         return got;
+    }
+
+    std::chrono::nanoseconds starved_since_read() const
+    {
+        return starved_before_ ? net::starved() - *starved_before_
+                               : std::chrono::nanoseconds::zero();
     }
 
     Connection* connection_;
     std::chrono::nanoseconds last_{0};
     std::chrono::nanoseconds settled_{0};
-    std::optional<Clock::time_point> written_;  // since then nothing has been read
+    std::optional<Clock::time_point> written_;                // since then nothing has been read
+    std::optional<std::chrono::nanoseconds> starved_before_;  // of TLS, when bytes were read
 };
 
 struct Connection::Tls {

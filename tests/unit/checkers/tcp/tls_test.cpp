@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include <ctime>
+#include <set>
 
 using namespace sonde;
 using namespace std::chrono_literals;
@@ -146,6 +147,16 @@ TEST_SUITE("checkers/tcp")
         // Lines of plain text that were left over are gone: "250 HELP" was read, "220" was last.
         CHECK(std::find(lines.begin(), lines.end(), "debug TLS Handshake (client) succeeded.") !=
               lines.end());
+        double sum = 0;  // the handshake in the midst of a step is no part of "query"
+        std::set<std::string> reached;
+        for (const auto& phase : report.phases)
+            if (phase.reached) {
+                sum += phase.seconds;
+                reached.emplace(phase.name);
+            }
+        CHECK(reached.contains("query"));
+        CHECK(reached.contains("tls"));
+        CHECK(sum <= report.wall_seconds);
     }
 
     TEST_CASE_FIXTURE(TlsFixture, "T20: plain text injected before the handshake is discarded")
