@@ -10,6 +10,12 @@
 
 namespace sonde::tests {
 
+/// A file in which only the line to be tested can be wrong.
+inline std::string with(std::string_view line)
+{
+    return fmt::format("checks: []\n{}\n", line);
+}
+
 /// Loads options from a folder of its own; problems and warnings lose the folder's name.
 struct OptionsFile {
     ScratchFolder folder;
