@@ -25,6 +25,7 @@
 #include "checkers/run_once.h"
 #include "config/json.h"
 #include "exporters/publisher.h"
+#include "tests/bench/lines.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -39,13 +40,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <stdexcept>
 
 namespace {
 
 using namespace sonde;
+using bench::lines_of;
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
 
@@ -82,17 +83,6 @@ pb::Check check_of(std::string_view json)
     if (check->timeout() == 0)
         check->set_timeout(3000);
     return *check;
-}
-
-std::vector<std::string> lines_of(const std::string& file)
-{
-    std::ifstream in{file};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);)
-        lines.push_back(line);
-    if (lines.empty())
-        throw std::runtime_error{file + " is empty"};
-    return lines;
 }
 
 /// Sum over all label sets of a metric of the agent's own.

@@ -5,6 +5,7 @@
 // Targets and the remote are on loopback, on another core. DIR holds fleet.checks (a settings line
 // per kind), fleet.push (the URL that takes pushes) and fleet.port (of /metrics).
 
+#include "tests/bench/lines.h"
 #include "tests/bench/peer.h"
 #include "tests/bench/process.h"
 
@@ -36,15 +37,6 @@ struct Fleet {
     int checks;
     bool journal;
 };
-
-std::vector<std::string> lines_of(const std::string& file)
-{
-    std::ifstream in{file};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);)
-        lines.push_back(line);
-    return lines;
-}
 
 /// The checks as a file of JSON, which the API takes too: kinds in turn.
 void write_checks(const std::string& dir, int number)

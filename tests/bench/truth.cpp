@@ -6,6 +6,7 @@
 // the core with other checks, TLS handshakes among them, and with 10 000 checks a minute. Needs a
 // network namespace for itself.
 
+#include "tests/bench/lines.h"
 #include "tests/bench/peer.h"
 #include "tests/bench/process.h"
 #include "tests/bench/statistics.h"
@@ -16,7 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -64,17 +64,6 @@ struct Cell {
     double late_p50 = 0;  ///< the instrument's own error
     double late_p99 = 0;
 };
-
-std::vector<std::string> lines_of(const std::string& file)
-{
-    std::ifstream in{file};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);)
-        lines.push_back(line);
-    if (lines.empty())
-        throw std::runtime_error{file + " is empty"};
-    return lines;
-}
 
 class Bench {
 public:
