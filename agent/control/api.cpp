@@ -3,13 +3,13 @@
 #include "agent/base/log.h"
 #include "agent/base/text.h"
 #include "agent/control/http/json_text.h"
+#include "agent/control/http/request_parts.h"
 #include "agent/control/http/routes.h"
 #include "agent/control/store/tenants.h"
 #include "config/json.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <vector>
 
 namespace sonde::control {
 namespace {
@@ -18,69 +18,28 @@ constexpr log::Logger logger{"control"};
 using boost::beast::http::field;
 using boost::beast::http::status;
 
-std::string random_id()
-{
-    return sha256_hex(new_probe_token()).substr(0, 32);
-}
-
-std::string request_id(const HttpRequest& request)
-{
-    const std::string_view given{request["X-Request-Id"].data(), request["X-Request-Id"].size()};
-    const bool usable = !given.empty() && given.size() <= 128 &&
-                        given.find_first_not_of(
-                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-                            std::string_view::npos;
-    return usable ? std::string{given} : random_id();
-}
-
-std::string percent_decoded(std::string_view text)
-{
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        unsigned byte = 0;
-        const bool escape =
-            text[i] == '%' && i + 2 < text.size() &&
-            std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ptr ==
-                text.data() + i + 3;
-        out += escape ? static_cast<char>(byte) : text[i];
-        i += escape ? 2 : 0;
-    }
-    return out;
-}
-
-/// Segments of the path: runs of "/" count as one, a trailing one not at all.
-std::vector<std::string> segments_of(std::string_view path)
-{
-    std::vector<std::string> out;
-    for (const auto part : text::split(path, '/'))
-        if (!part.empty())
-            out.push_back(percent_decoded(part));
-    return out;
-}
-
-std::map<std::string, std::string> query_of(std::string_view target)
-{
-    std::map<std::string, std::string> out;
-    const auto question = target.find('?');
-    if (question == std::string_view::npos)
-        return out;
-    for (const auto part : text::split(target.substr(question + 1), '&'))
-        if (!part.empty()) {
-            const auto equals = part.find('=');
-            out[percent_decoded(part.substr(0, equals))] =
-                equals == std::string_view::npos ? "" : percent_decoded(part.substr(equals + 1));
-        }
-    return out;
-}
-
-std::vector<Route> all_routes()
+std::vector<Route> collect_routes()
 {
     std::vector<Route> routes;
-    for (const auto table : {synthetic_register_routes(), synthetic_token_routes(),
-             synthetic_check_routes(), synthetic_probe_routes(), synthetic_tenant_routes()})
+    for (const auto table : {synthetic_register_routes(), synthetic_admin_routes(),
+             synthetic_token_routes(), synthetic_check_routes(), synthetic_bulk_routes(),
+             synthetic_alert_routes(), synthetic_adhoc_routes(), synthetic_probe_routes(),
+             synthetic_tenant_routes(), synthetic_settings_routes(), synthetic_label_routes(),
+             synthetic_limit_routes(), openapi_routes()})
         routes.insert(routes.end(), table.begin(), table.end());
     return routes;
 }
+
+std::vector<std::string> segments_of(std::string_view pattern)
+{
+    std::vector<std::string> out;
+    for (const auto part : text::split(pattern, '/'))
+        if (!part.empty())
+            out.emplace_back(part);
+    return out;
+}
+
+constexpr std::string_view id_segment = "{id}";
 
 /// How a path fits a route: 0 not at all, 1 with a parameter, 2 literally.
 int fit_of(const Route& route, const std::vector<std::string>& path)
@@ -90,7 +49,7 @@ int fit_of(const Route& route, const std::vector<std::string>& path)
         return 0;
     int fit = 2;
     for (std::size_t i = 0; i < path.size(); ++i) {
-        if (pattern[i] == "{id}")
+        if (pattern[i] == id_segment)
             fit = 1;
         else if (pattern[i] != path[i])
             return 0;
@@ -111,18 +70,17 @@ struct Found {
             if (each->method == verb::get)
                 out += ", HEAD";
         }
-        return out + ", OPTIONS";
+        return out;
     }
 };
 
 Found find_route(verb method, const std::vector<std::string>& path)
 {
-    static const std::vector<Route> routes = all_routes();
     Found found;
     int best = 0;
-    for (const Route& route : routes)
+    for (const Route& route : all_routes())
         best = std::max(best, fit_of(route, path));
-    for (const Route& route : routes)
+    for (const Route& route : all_routes())
         if (best > 0 && fit_of(route, path) == best) {
             found.routes.push_back(&route);
             if (route.method == method || (route.method == verb::get && method == verb::head))
@@ -131,27 +89,14 @@ Found find_route(verb method, const std::vector<std::string>& path)
     return found;
 }
 
-/// 1 to 19 digits within int64; nullopt: malformed.
-std::optional<std::int64_t> parse_id(const std::string& text)
+/// The `{id}` of a path whose route has one; nullopt: malformed.
+std::optional<std::int64_t> id_of(const Route& route, const std::vector<std::string>& path)
 {
-    std::int64_t id = 0;
-    const bool digits = !text.empty() && text.size() <= 19 &&
-                        text.find_first_not_of("0123456789") == std::string::npos;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
-    return digits && failure == std::errc{} ? std::optional{id} : std::nullopt;
-}
-
-/// The token of `Authorization: Bearer TOKEN`; empty: none that can be used.
-std::string bearer_token(const HttpRequest& request)
-{
-    if (request.count(field::authorization) != 1)
-        return {};
-    const auto raw = request[field::authorization];
-    const std::string_view value = text::trim({raw.data(), raw.size()});
-    const auto blank = value.find(' ');
-    if (blank == std::string_view::npos || text::lower(value.substr(0, blank)) != "bearer")
-        return {};
-    return std::string{text::trim(value.substr(blank))};
+    const auto pattern = segments_of(route.path);
+    const auto at = std::find(pattern.begin(), pattern.end(), id_segment);
+    if (at == pattern.end())
+        return 0;
+    return parse_id(path[static_cast<std::size_t>(at - pattern.begin())]);
 }
 
 HttpReply unauthorized(std::string_view msg, std::string_view err)
@@ -161,27 +106,56 @@ HttpReply unauthorized(std::string_view msg, std::string_view err)
     return reply;
 }
 
-bool acceptable_media(const HttpRequest& request)
+/// A known path with a method that it does not have: what it has.
+HttpReply without_route(const Found& found, verb method)
 {
-    const auto encoding = request[field::content_encoding];
-    if (!encoding.empty() && text::lower({encoding.data(), encoding.size()}) != "identity")
-        return false;
-    const auto raw = request[field::content_type];
-    if (raw.empty())
-        return true;
-    const auto parts = text::split({raw.data(), raw.size()}, ';');
-    if (text::lower(text::trim(parts.front())) != "application/json")
-        return false;
-    for (const auto part : parts) {
-        const std::string parameter = text::lower(text::trim(part));
-        if (parameter.starts_with("charset=") && parameter != "charset=utf-8" &&
-            parameter != "charset=\"utf-8\"")
-            return false;
-    }
-    return true;
+    HttpReply reply{status::no_content, 11};
+    if (method != verb::options)
+        reply = refuse(status::method_not_allowed, "method not allowed", "method not allowed");
+    reply.set(field::allow, found.allowed());
+    return reply;
+}
+
+/// What is wrong with the body before it is read (spec 04 §1.9, steps 4 and 5).
+std::optional<HttpReply> refuse_body(const HttpRequest& request, const net::HttpPeer& peer)
+{
+    if (!acceptable_media(request))
+        return refuse(status::unsupported_media_type, "the body must be application/json",
+            "unsupported media type");
+    if (peer.too_large)
+        return refuse(
+            status::payload_too_large, "request body too large", "request body too large");
+    return std::nullopt;
+}
+
+/// What every answer has, whatever it says (spec 04 §1.6, §1.10).
+void complete(HttpReply& reply, const std::string& request_id)
+{
+    if (reply.result() != status::no_content)
+        reply.set(field::content_type, "application/json; charset=utf-8");
+    reply.set(field::cache_control, "no-store");
+    reply.set("X-Content-Type-Options", "nosniff");
+    reply.set("X-Request-Id", request_id);
+}
+
+void log_access(const HttpRequest& request, const net::HttpPeer& peer, const HttpReply& reply,
+    const std::string& request_id)
+{
+    const std::string_view target{request.target().data(), request.target().size()};
+    logger.info("request",
+        {{"method", std::string{request.method_string()}},
+            {"path", target.substr(0, target.find('?'))}, {"status", reply.result_int()},
+            {"from", peer.address.to_string()}, {"client", logged(request, "X-Client-ID")},
+            {"client_version", logged(request, "X-Client-Version")}, {"request_id", request_id}});
 }
 
 }  // namespace
+
+std::span<const Route> all_routes()
+{
+    static const std::vector<Route> routes = collect_routes();
+    return routes;
+}
 
 HttpReply ok(std::string json)
 {
@@ -211,6 +185,10 @@ HttpReply refuse(const Error& error, std::string_view invalid_msg, std::string_v
         return refuse(status::bad_request, invalid_msg, error.message);
     if (error.reason == "probes")
         return refuse(status::bad_request, "Invalid probes used for check", error.message);
+    if (error.reason == "unknown_admin")
+        return unauthorized("invalid admin token", "invalid API token");
+    if (error.reason == "forbidden")
+        return refuse(status::forbidden, error.message, "forbidden");
     if (error.reason == "not_found")
         return refuse(status::not_found, error.message, "not found");
     if (error.reason == "in_use")
@@ -228,10 +206,11 @@ HttpReply refuse(const Error& error, std::string_view invalid_msg, std::string_v
 
 asio::awaitable<HttpReply> Api::handle(const HttpRequest& request, const net::HttpPeer& peer)
 {
+    const std::string id = request_id_of(request);
     std::string failure;
     HttpReply reply{status::internal_server_error, 11};
     try {
-        reply = co_await answer(request, peer);
+        reply = co_await answer(request, peer, id);
     } catch (const boost::system::system_error& error) {
         if (error.code() == asio::error::operation_aborted)
             throw;
@@ -239,71 +218,72 @@ asio::awaitable<HttpReply> Api::handle(const HttpRequest& request, const net::Ht
     } catch (const std::exception& error) {
         failure = error.what();
     }
-    const std::string id = request_id(request);
     if (!failure.empty()) {
         logger.error("a request failed", {{"request_id", id}, {"why", failure}});
         reply = refuse(status::internal_server_error, "internal error", "internal error");
     }
-    if (reply.result() != status::no_content)
-        reply.set(field::content_type, "application/json; charset=utf-8");
-    reply.set(field::cache_control, "no-store");
-    reply.set("X-Content-Type-Options", "nosniff");
-    reply.set("X-Request-Id", id);
-    const std::string_view target{request.target().data(), request.target().size()};
-    logger.info(
-        "request", {{"method", std::string{request.method_string()}},
-                       {"path", target.substr(0, target.find('?'))}, {"status", reply.result_int()},
-                       {"from", peer.address.to_string()}, {"request_id", id}});
+    throttle(reply, peer);
+    complete(reply, id);
+    log_access(request, peer, reply, id);
     co_return reply;
 }
 
-asio::awaitable<HttpReply> Api::answer(const HttpRequest& request, const net::HttpPeer& peer)
+/// Whoever has been refused too often is told to wait, not whether the credential was right.
+void Api::throttle(HttpReply& reply, const net::HttpPeer& peer)
 {
-    const std::string_view target{request.target().data(), request.target().size()};
-    const auto path = segments_of(target.substr(0, target.find('?')));
+    if (reply.result() != status::unauthorized)
+        return;
+    const auto wait = throttle_.refused(peer.address, AuthThrottle::Clock::now());
+    if (!wait)
+        return;
+    reply = refuse(status::too_many_requests, "too many refused credentials", "throttled");
+    reply.set(field::retry_after, std::to_string(wait->count()));
+}
+
+std::size_t Api::body_limit(const HttpRequest& request) const
+{
+    const Route* route = find_route(request.method(), path_of(request)).route;
+    return route && route->bulk ? parts_.config.max_bulk_body_bytes : parts_.config.max_body_bytes;
+}
+
+asio::awaitable<HttpReply> Api::answer(
+    const HttpRequest& request, const net::HttpPeer& peer, const std::string& request_id)
+{
+    const auto path = path_of(request);
     const Found found = find_route(request.method(), path);
     if (found.routes.empty())
         co_return refuse(status::not_found, "unknown path", "not found");
-    if (request.method() == verb::options) {
-        HttpReply reply{status::no_content, 11};
-        reply.set(field::allow, found.allowed());
-        co_return reply;
-    }
-    if (!found.route) {
-        auto reply = refuse(status::method_not_allowed, "method not allowed", "method not allowed");
-        reply.set(field::allow, found.allowed());
-        co_return reply;
-    }
+    if (!found.route)
+        co_return without_route(found, request.method());
     const Route& route = *found.route;
-    Call call{request, parts_, 0, 0, {}, query_of(target)};
-    if (route.path.ends_with("{id}")) {
-        const auto id = parse_id(path.back());
-        if (!id)
-            co_return refuse(status::bad_request, "Invalid request", "id: malformed identifier");
-        call.id = *id;
-    }
+    const auto id = id_of(route, path);
+    if (!id)
+        co_return refuse(status::bad_request, "Invalid request", "id: malformed identifier");
+    Call call{request, parts_, *id, 0, {}, query_of(request), request_id};
     auto refused = co_await authorize(route, call);
+    if (!refused && route.takes_body)
+        refused = refuse_body(request, peer);
     if (refused)
         co_return std::move(*refused);
-    if (route.takes_body && !acceptable_media(request))
-        co_return refuse(status::unsupported_media_type, "the body must be application/json",
-            "unsupported media type");
-    if (route.takes_body && peer.too_large)
-        co_return refuse(
-            status::payload_too_large, "request body too large", "request body too large");
     co_return co_await route.handle(call);
 }
 
 asio::awaitable<std::optional<HttpReply>> Api::authorize(const Route& route, Call& call)
 {
+    if (route.credential == Credential::admin || route.credential == Credential::none)
+        co_return std::nullopt;
     call.token = bearer_token(call.request);
     if (call.token.empty())
         co_return unauthorized("authorization token required", "missing API token");
-    if (route.credential == Credential::publisher) {
-        if (parts_.directory()->publisher(call.token))
-            co_return std::nullopt;
-        co_return unauthorized("invalid API authorization token", "invalid API token");
-    }
+    if (route.credential == Credential::access)
+        co_return co_await find_tenant(call);
+    if (parts_.directory()->publisher(call.token))
+        co_return std::nullopt;
+    co_return unauthorized("invalid API authorization token", "invalid API token");
+}
+
+asio::awaitable<std::optional<HttpReply>> Api::find_tenant(Call& call)
+{
     auto look_up = [&call](Transaction& db) -> Result<std::int64_t> {
         const auto tenant = store::tenant_of_token(db, call.token);
         return tenant ? Result<std::int64_t>{*tenant} : Error{"unauthorized", "unknown token"};

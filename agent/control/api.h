@@ -2,6 +2,7 @@
 
 #include "agent/base/error.h"
 #include "agent/control/directory.h"
+#include "agent/control/http/auth_throttle.h"
 #include "agent/control/store/store.h"
 #include "agent/net/http_server.h"
 #include "config/agent_config.h"
@@ -29,6 +30,8 @@ struct ApiParts {
     Store& store;
     const config::ControlConfig& config;
     std::function<std::shared_ptr<const Directory>()> directory;  ///< the current one
+    /// Refused credentials of one client before 429 takes the place of 401; absent: any number.
+    std::optional<std::int64_t> auth_failures_per_minute = std::nullopt;
 };
 
 /// What a handler may use: the request, its caller, and the memory behind the API.
@@ -37,14 +40,20 @@ struct Call {
     ApiParts& parts;
     std::int64_t id = 0;      ///< of the path, where it has one
     std::int64_t tenant = 0;  ///< from the caller's token, never from the body
-    std::string token;        ///< as presented
+    std::string token;        ///< as presented in the header
     std::map<std::string, std::string> query;
+    std::string request_id;  ///< of `X-Request-Id`, for the audit
 
     std::string_view body() const { return request.body(); }
 };
 
 /// Who may call (spec 04 §1.3).
-enum class Credential { access, publisher };
+enum class Credential {
+    access,
+    publisher,
+    admin,  ///< in the body, for the handler to look up; a header is ignored
+    none,   ///< anybody; a header is ignored
+};
 
 struct Route {
     verb method;
@@ -52,7 +61,11 @@ struct Route {
     Credential credential;
     bool takes_body;
     asio::awaitable<HttpReply> (*handle)(Call&);
+    bool bulk = false;  ///< its body may be as large as `http.max_bulk_body_bytes`
 };
+
+/// All there are.
+std::span<const Route> all_routes();
 
 HttpReply ok(std::string json);
 HttpReply ok(const google::protobuf::Message& body);
@@ -69,15 +82,25 @@ HttpReply refuse(
 /// (spec 04 §1.9).
 class Api {
 public:
-    explicit Api(ApiParts parts) : parts_{std::move(parts)} {}
+    explicit Api(ApiParts parts)
+        : parts_{std::move(parts)}, throttle_{parts_.auth_failures_per_minute}
+    {}
 
     asio::awaitable<HttpReply> handle(const HttpRequest& request, const net::HttpPeer& peer);
 
+    /// The largest body of a request, in bytes, by its path.
+    std::size_t body_limit(const HttpRequest& request) const;
+
 private:
-    asio::awaitable<HttpReply> answer(const HttpRequest& request, const net::HttpPeer& peer);
+    asio::awaitable<HttpReply> answer(
+        const HttpRequest& request, const net::HttpPeer& peer, const std::string& request_id);
     asio::awaitable<std::optional<HttpReply>> authorize(const Route& route, Call& call);
+    asio::awaitable<std::optional<HttpReply>> find_tenant(Call& call);
+
+    void throttle(HttpReply& reply, const net::HttpPeer& peer);
 
     ApiParts parts_;
+    AuthThrottle throttle_;
 };
 
 }  // namespace sonde::control

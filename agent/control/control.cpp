@@ -5,10 +5,13 @@
 #include "agent/control/directory.h"
 #include "agent/control/feed.h"
 #include "agent/control/rpc/server.h"
+#include "agent/control/store/adhoc.h"
 #include "agent/control/store/changes.h"
 #include "agent/control/store/probes.h"
 #include "agent/control/store/sessions.h"
 #include "agent/control/store/store.h"
+#include "agent/control/store/telemetry.h"
+#include "agent/control/store/tenants.h"
 #include "agent/net/http_server.h"
 #include "agent/net/worker.h"
 
@@ -54,6 +57,15 @@ std::filesystem::file_time_type changed(const std::string& file)
     return std::filesystem::last_write_time(file, missing);
 }
 
+/// Makes what is stored follow the directory: the operator's probes, what tenants may do.
+Result<> apply(Transaction& db, const Directory& directory)
+{
+    if (auto applied = store::apply_public_probes(db, directory.public_probes()); !applied)
+        return applied;
+    store::apply_directory(db, directory);
+    return {};
+}
+
 }  // namespace
 
 struct Control::State {
@@ -74,7 +86,8 @@ struct Control::State {
     net::HttpLimits limits() const
     {
         net::HttpLimits out;
-        out.body_bytes = [most = config.max_body_bytes](const net::HttpRequest&) { return most; };
+        out.body_bytes = [this](
+                             const net::HttpRequest& request) { return api.body_limit(request); };
         return out;
     }
 
@@ -92,17 +105,24 @@ struct Control::State {
         return {};
     }
 
-    Result<> apply_directory(std::shared_ptr<const Directory> next)
+    /// At start, before the loop runs.
+    Result<> set_directory(std::shared_ptr<const Directory> next)
     {
-        auto apply = [&](Transaction& db) -> Result<> {
-            return store::apply_public_probes(db, next->public_probes());
-        };
-        if (auto applied = store.write_now(apply); !applied)
+        auto work = [&](Transaction& db) { return apply(db, *next); };
+        if (auto applied = store.write_now(work); !applied)
             return applied;
-        directory = std::move(next);
+        use(std::move(next));
         return {};
     }
 
+    /// Replicas must have the same: the digest tells.
+    void use(std::shared_ptr<const Directory> next)
+    {
+        directory = std::move(next);
+        logger.info("the directory was read", {{"sha256", directory->digest()}});
+    }
+
+    asio::awaitable<void> read_directory();
     asio::awaitable<void> watch_directory();
     asio::awaitable<void> expire_leases();
     asio::awaitable<void> prune_log();
@@ -122,41 +142,47 @@ struct Control::State {
     net::TaskGroup tasks;
 };
 
-/// A changed file is read again; one with problems changes nothing.
+/// One with problems changes nothing. When the database is away, the next look tries again.
+asio::awaitable<void> Control::State::read_directory()
+{
+    const auto time = changed(config.directory_file);
+    const auto loaded = Directory::load(config);
+    if (!loaded) {
+        directory_time = time;
+        logger.error(
+            "the directory has problems, the old one stays", {{"why", loaded.error().message}});
+        co_return;
+    }
+    auto work = [&](Transaction& db) { return apply(db, **loaded); };
+    const auto applied = co_await store.write(work);
+    if (applied || applied.error().reason != "unavailable")
+        directory_time = time;
+    if (applied)
+        use(*loaded);
+    else
+        logger.error("the directory cannot be applied, the old one stays",
+            {{"why", applied.error().message}});
+}
+
 asio::awaitable<void> Control::State::watch_directory()
 {
     asio::steady_timer timer{loop};
     for (;;) {
         timer.expires_after(directory_period);
         co_await timer.async_wait(asio::use_awaitable);
-        const auto time = changed(config.directory_file);
-        if (time == directory_time)
-            continue;
-        directory_time = time;
-        const auto loaded = Directory::load(config);
-        if (!loaded) {
-            logger.error(
-                "the directory has problems, the old one stays", {{"why", loaded.error().message}});
-            continue;
-        }
-        auto apply = [&](Transaction& db) -> Result<> {
-            return store::apply_public_probes(db, (*loaded)->public_probes());
-        };
-        const auto applied = co_await store.write(apply);
-        if (applied)
-            directory = *loaded;
-        else
-            logger.error("the directory cannot be applied, the old one stays",
-                {{"why", applied.error().message}});
+        if (changed(config.directory_file) != directory_time)
+            co_await read_directory();
     }
 }
 
-/// Of agents that registered and went, and of replicas that crashed.
+/// Of agents that registered and went, and of replicas that crashed. Ad-hoc checks that no agent
+/// has asked for go as well.
 asio::awaitable<void> Control::State::expire_leases()
 {
     asio::steady_timer timer{loop};
     auto expire = [](Transaction& db) -> Result<> {
         store::expire_sessions(db);
+        store::expire_adhoc(db);
         return {};
     };
     for (;;) {
@@ -172,6 +198,7 @@ asio::awaitable<void> Control::State::prune_log()
     const auto kept = std::chrono::microseconds{config.changes_retention}.count();
     auto prune = [kept](Transaction& db) -> Result<> {
         store::prune_changes(db, db.now_us() - kept);
+        store::forget_silent_agents(db);
         return {};
     };
     for (;;) {
@@ -202,7 +229,7 @@ Result<> Control::start()
         return error(reason, "control.{}{}",
             reason == "secrets" ? "" : "database.url: ", opened.error().message);
     }
-    if (auto applied = s.apply_directory(*directory); !applied)
+    if (auto applied = s.set_directory(*directory); !applied)
         return error("directory", "control.directory: {}", applied.error().message);
     if (auto listening = s.listen_http(); !listening)
         return listening;
@@ -226,6 +253,12 @@ asio::awaitable<Result<config::Secret>> Control::embed(pb::Probe probe)
     if (!made)
         co_return error(made.error().reason, "probe: {}", made.error().message);
     co_return config::Secret{made->token};
+}
+
+void Control::reload_directory()
+{
+    if (!state_->config.directory_file.empty())
+        state_->tasks.spawn(state_->read_directory());
 }
 
 std::shared_ptr<grpc::Channel> Control::channel()

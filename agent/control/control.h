@@ -33,6 +33,10 @@ public:
     /// @return Error that names what cannot be opened and why.
     Result<> start();
 
+    /// Reads the directory's file again, as is done whenever it has changed. One with problems
+    /// changes nothing; they are logged.
+    void reload_directory();
+
     /// The probe of this very process (`api.embedded`): makes or renews its entry and a token that
     /// lives as long as the process.
     asio::awaitable<Result<config::Secret>> embed(pb::Probe probe);

@@ -1,5 +1,8 @@
 #include "agent/control/http/json_text.h"
 
+#include "config/json.h"
+
+#include <google/protobuf/empty.pb.h>
 #include <nlohmann/json.hpp>
 
 namespace sonde::control {
@@ -30,6 +33,18 @@ std::string quoted(std::string_view text)
     return json(std::string{text}).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string quoted(const std::vector<std::string>& texts)
+{
+    return json_list(
+        texts, [](const std::string& text) { return control::quoted(std::string_view{text}); });
+}
+
+Result<> is_object(std::string_view body)
+{
+    google::protobuf::Empty nothing;  // no member is looked at
+    return config::read_json(body, nothing);
+}
+
 Result<std::optional<std::int64_t>> integer_member(std::string_view body, std::string_view name)
 {
     const json member = find(body, name);
@@ -39,6 +54,16 @@ Result<std::optional<std::int64_t>> integer_member(std::string_view body, std::s
         (member.is_number_unsigned() && member.get<std::uint64_t>() > INT64_MAX))
         return error("bad_value", "{}: is not an integer", name);
     return std::optional{member.get<std::int64_t>()};
+}
+
+Result<std::optional<double>> number_member(std::string_view body, std::string_view name)
+{
+    const json member = find(body, name);
+    if (member.is_null())
+        return std::optional<double>{};
+    if (!member.is_number())
+        return error("bad_value", "{}: is not a number", name);
+    return std::optional{member.get<double>()};
 }
 
 Result<std::optional<std::string>> text_member(std::string_view body, std::string_view name)
@@ -67,6 +92,16 @@ std::optional<std::string> raw_member(std::string_view body, std::string_view na
     if (member.is_null())
         return std::nullopt;
     return member.dump();
+}
+
+Result<std::string> object_member(std::string_view body, std::string_view name)
+{
+    auto raw = raw_member(body, name);
+    if (!raw)
+        return error("bad_value", "{}: is required", name);
+    if (!raw->starts_with('{'))
+        return error("bad_value", "{}: is not an object", name);
+    return std::move(*raw);
 }
 
 std::string with_members(std::string object, std::string_view extra)

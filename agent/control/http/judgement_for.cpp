@@ -11,13 +11,15 @@ rules::Judgement judgement_for(const Call& call, Transaction& db)
     if (!tenant)
         return judgement;
     judgement.labels_unprefixed = tenant->label_mode() != pb::LABEL_MODE_PREFIXED;
-    if (tenant->has_limits())
+    if (tenant->has_limits()) {
         judgement.max_metric_labels = tenant->limits().maxmetriclabels();
+        judgement.max_log_labels = tenant->limits().maxloglabels();
+    }
     const auto directory = call.parts.directory();
-    const Organization* organization = directory->organization(tenant->orgid());
-    const Stack* stack = organization ? organization->stack(tenant->stackid()) : nullptr;
-    if (stack && stack->limits)
-        judgement.extended = judgement.extended || stack->limits->extended;
+    const Stack* stack = directory->stack(tenant->orgid(), tenant->stackid());
+    const auto& limits = stack ? stack->limits : directory->default_limits();
+    if (limits)
+        judgement.extended = limits->extended.value_or(judgement.extended);
     return judgement;
 }
 

@@ -1,8 +1,10 @@
 #include "agent/base/text.h"
 #include "agent/control/http/json_text.h"
 #include "agent/control/http/judgement_for.h"
+#include "agent/control/http/probe_json.h"
 #include "agent/control/http/routes.h"
 #include "agent/control/rules/probe_rules.h"
+#include "agent/control/store/audit.h"
 #include "agent/control/store/probes.h"
 #include "config/json.h"
 
@@ -19,12 +21,27 @@ constexpr std::array<std::string_view, 11> ignored_on_add = {"id", "tenantId", "
 constexpr std::array<std::string_view, 9> ignored_on_update = {"public", "online", "onlineChange",
     "version", "commit", "buildstamp", "created", "modified", "k6Versions"};
 
-HttpReply ok_with(const ProbeWithToken& saved)
+void note(const Call& call, Transaction& db, std::string_view action, std::int64_t probe)
 {
-    std::string token;
-    if (!saved.token.empty())  // shown now and never again
-        token = ",\"token\":" + quoted(text::base64(saved.token));
-    return ok(fmt::format(R"({{"probe":{}{}}})", config::write_json(saved.probe), token));
+    store::audit(db, {store::actor_of(call.tenant, call.token), std::string{action},
+                         fmt::format("probe {}", probe), call.request_id});
+}
+
+/// `{"probe": …}`, with the token when there is a new one: shown now and never again.
+std::string json_of(const ProbeWithToken& saved, const Call& call, Transaction& db)
+{
+    const ProbePrinter print{db, call.tenant};
+    const std::string token =
+        saved.token.empty() ? "" : ",\"token\":" + quoted(text::base64(saved.token));
+    return fmt::format(R"({{"probe":{}{}}})", print(saved.probe), token);
+}
+
+/// What a probe can do that does not say it: by the directory, else by the server's options, which
+/// are in the directory's defaults.
+void fill_capabilities(const Call& call, pb::Probe& probe)
+{
+    if (!probe.has_capabilities())
+        *probe.mutable_capabilities() = call.parts.directory()->default_capabilities();
 }
 
 asio::awaitable<HttpReply> add_probe(Call& call)
@@ -32,21 +49,20 @@ asio::awaitable<HttpReply> add_probe(Call& call)
     auto probe = config::from_json<pb::Probe>(call.body(), {ignored_on_add, nullptr});
     if (!probe)
         co_return refuse(probe.error(), invalid);
-    if (!probe->has_capabilities()) {
-        probe->mutable_capabilities()->set_disablescriptedchecks(
-            call.parts.config.disable_scripted_checks);
-        probe->mutable_capabilities()->set_disablebrowserchecks(
-            call.parts.config.disable_browser_checks);
-    }
-    auto add = [&](Transaction& db) -> Result<ProbeWithToken> {
+    fill_capabilities(call, *probe);
+    auto add = [&](Transaction& db) -> Result<std::string> {
         if (auto fits = rules::fit(*probe, judgement_for(call, db)); !fits)
             return fits.error();
-        return store::add_probe(db, call.tenant, *probe);
+        const auto added = store::add_probe(db, call.tenant, *probe);
+        if (!added)
+            return added.error();
+        note(call, db, "probe/add", added->probe.id());
+        return json_of(*added, call, db);
     };
     const auto saved = co_await call.parts.store.write(add);
     if (!saved)
         co_return refuse(saved.error(), invalid, "Failed to add probe to database");
-    co_return ok_with(*saved);
+    co_return ok(*saved);
 }
 
 /// Whether a new token is wanted (spec 04 §3.15). @return Error "bad_value" for what is unclear.
@@ -65,6 +81,27 @@ Result<bool> wants_reset(const Call& call)
     return error("bad_value", "reset-token: must be empty, true or 1");
 }
 
+Error not_found(std::int64_t id)
+{
+    return error("not_found", "probe {} not found", id);
+}
+
+/// The probe as it is to be: what the body does not say of `deprecated` stays.
+Result<pb::Probe> admit_update(const Call& call, Transaction& db, const pb::Probe& wanted)
+{
+    if (auto named = identifies(call, wanted.id(), wanted.tenantid()); !named)
+        return named.error();
+    const auto before = store::find_probe(db, wanted.id());
+    if (!before || before->probe.tenantid() != call.tenant || before->probe.public_())
+        return not_found(wanted.id());
+    if (auto fits = rules::fit(wanted, judgement_for(call, db)); !fits)
+        return fits.error();
+    pb::Probe after = wanted;
+    if (!raw_member(call.body(), "deprecated"))
+        after.set_deprecated(before->probe.deprecated());
+    return after;
+}
+
 asio::awaitable<HttpReply> update_probe(Call& call)
 {
     const auto probe = config::from_json<pb::Probe>(call.body(), {ignored_on_update, nullptr});
@@ -73,46 +110,42 @@ asio::awaitable<HttpReply> update_probe(Call& call)
     const auto reset = wants_reset(call);
     if (!reset)
         co_return refuse(reset.error(), invalid);
-    auto update = [&](Transaction& db) -> Result<ProbeWithToken> {
-        if (auto named = identifies(call, probe->id(), probe->tenantid()); !named)
-            return named.error();
-        const auto before = store::find_probe(db, probe->id());
-        if (!before || before->probe.tenantid() != call.tenant || before->probe.public_())
-            return error("not_found", "probe {} not found", probe->id());
-        if (auto fits = rules::fit(*probe, judgement_for(call, db)); !fits)
-            return fits.error();
-        pb::Probe after = *probe;
-        if (!raw_member(call.body(), "deprecated"))
-            after.set_deprecated(before->probe.deprecated());
-        return store::update_probe(db, call.tenant, after, *reset);
+    auto update = [&](Transaction& db) -> Result<std::string> {
+        const auto after = admit_update(call, db, *probe);
+        if (!after)
+            return after.error();
+        const auto updated = store::update_probe(db, call.tenant, *after, *reset);
+        if (!updated)
+            return updated.error();
+        if (*reset)
+            note(call, db, "probe/reset", probe->id());
+        return json_of(*updated, call, db);
     };
     const auto saved = co_await call.parts.store.write(update);
     if (!saved)
         co_return refuse(saved.error(), invalid, "cannot update database");
-    co_return ok_with(*saved);
+    co_return ok(*saved);
 }
 
 asio::awaitable<HttpReply> list_probes(Call& call)
 {
-    auto list = [&](Transaction& db) -> Result<std::vector<pb::Probe>> {
-        return store::list_probes(db, call.tenant);
+    auto list = [&](Transaction& db) -> Result<std::string> {
+        return json_list(store::list_probes(db, call.tenant), ProbePrinter{db, call.tenant});
     };
     const auto probes = co_await call.parts.store.read(list);
     if (!probes)
         co_return refuse(probes.error(), invalid);
-    std::string out = "[";
-    for (const pb::Probe& probe : *probes)
-        out.append(out.size() > 1 ? "," : "").append(config::write_json(probe));
-    co_return ok(out + "]");
+    co_return ok(*probes);
 }
 
 asio::awaitable<HttpReply> get_probe(Call& call)
 {
-    auto find = [&](Transaction& db) -> Result<pb::Probe> {
+    auto find = [&](Transaction& db) -> Result<std::string> {
         const auto found = store::find_probe(db, call.id);
         if (!found || found->probe.tenantid() != call.tenant)
-            return error("not_found", "probe {} not found", call.id);
-        return found->probe;
+            return not_found(call.id);
+        const ProbePrinter print{db, call.tenant};
+        return print(found->probe);
     };
     const auto probe = co_await call.parts.store.read(find);
     if (!probe)
@@ -123,7 +156,10 @@ asio::awaitable<HttpReply> get_probe(Call& call)
 asio::awaitable<HttpReply> delete_probe(Call& call)
 {
     auto remove = [&](Transaction& db) -> Result<> {
-        return store::delete_probe(db, call.tenant, call.id);
+        if (auto removed = store::delete_probe(db, call.tenant, call.id); !removed)
+            return removed;
+        note(call, db, "probe/delete", call.id);
+        return {};
     };
     const auto removed = co_await call.parts.store.write(remove);
     if (!removed)

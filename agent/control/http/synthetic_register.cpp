@@ -1,23 +1,10 @@
 #include "agent/control/http/json_text.h"
+#include "agent/control/http/registration.h"
 #include "agent/control/http/routes.h"
-#include "agent/control/store/tenants.h"
+#include "agent/control/store/audit.h"
 
 namespace sonde::control {
 namespace {
-
-std::string json_of(const HostedInstance& instance, const Organization& organization)
-{
-    std::string usage;
-    if (instance.type == "prometheus")
-        usage = fmt::format(R"("currentActiveSeries":{},"currentDpm":{},)",
-            instance.current_active_series, instance.current_dpm);
-    return fmt::format(
-        R"({{"id":{},"orgSlug":{},"orgName":{},"clusterSlug":{},"clusterName":{},"type":{},"name":{},"url":{},"description":{},"status":{},{}"currentUsage":{}}})",
-        instance.id, quoted(organization.slug), quoted(organization.name),
-        quoted(instance.cluster_slug), quoted(instance.cluster_name), quoted(instance.type),
-        quoted(instance.name), quoted(instance.url), quoted(instance.description),
-        quoted(instance.status), usage, instance.current_usage);
-}
 
 struct Wanted {
     std::int64_t stack = 0;
@@ -27,75 +14,91 @@ struct Wanted {
 
 Result<Wanted> read_wanted(std::string_view body)
 {
+    if (auto object = is_object(body); !object)
+        return object.error();
     Wanted wanted;
     for (const auto& [name, into] : {std::pair{"stackId", &wanted.stack},
              {"metricsInstanceId", &wanted.metrics}, {"logsInstanceId", &wanted.logs}}) {
-        const auto value = integer_member(body, name);
+        const auto value = required_number(body, name);
         if (!value)
             return value.error();
-        if (value->value_or(0) < 1)
-            return error("bad_value", "{}: is required, an integer from 1", name);
-        *into = **value;
+        *into = *value;
     }
     return wanted;
 }
 
-/// An instance the stack may use: of the organisation, and the one the directory gives it.
-Result<const HostedInstance*> find_instance(const Organization& organization, std::int64_t id,
+/// What a publisher's token may install.
+struct Choice {
+    const Organization* organization = nullptr;
+    const Stack* stack = nullptr;
+    const HostedInstance* metrics = nullptr;
+    const HostedInstance* logs = nullptr;
+};
+
+/// An instance of the organisation, and the one that the directory gives the stack.
+Result<const HostedInstance*> instance_for(const Organization& organization, std::int64_t id,
     std::string_view type, const std::optional<std::int64_t>& of_stack, std::string_view member)
 {
-    const HostedInstance* instance = organization.instance(id, type);
-    if (!instance)
-        return error("invalid", "{}: the organization has no such {} instance", member, type);
-    if (of_stack && *of_stack != id)
+    auto instance = find_instance(organization, id, type, member);
+    if (instance && of_stack && *of_stack != id)
         return error("invalid", "{}: not the instance of this stack", member);
     return instance;
 }
 
-asio::awaitable<HttpReply> install(Call& call)
+Result<Choice> choose(const Directory::Publisher& publisher, const Wanted& wanted)
 {
-    constexpr std::string_view invalid = "Invalid registration";
-    if (!raw_member(call.body(), "stackId") && !raw_member(call.body(), "metricsInstanceId") &&
-        call.body().find('{') == std::string_view::npos)
-        co_return refuse(error("bad_json", "body: must be a JSON object"), invalid);
-    const auto wanted = read_wanted(call.body());
-    if (!wanted)
-        co_return refuse(wanted.error(), invalid);
-    const auto directory = call.parts.directory();  // kept while pointers into it are in use
-    const Directory::Publisher& publisher = *directory->publisher(call.token);
     const Organization& organization = *publisher.organization;
-    const Stack* stack = organization.stack(wanted->stack);
-    if (!stack || !publisher.covers(wanted->stack))
-        co_return refuse(error("invalid", "stackId: unknown stack"), invalid);
-    const auto metrics = find_instance(organization, wanted->metrics, "prometheus",
+    const Stack* stack = organization.stack(wanted.stack);
+    if (!stack || !publisher.covers(wanted.stack))
+        return error("invalid", "stackId: unknown stack");
+    const auto metrics = instance_for(organization, wanted.metrics, metrics_type,
         stack->metrics_instance_id, "metricsInstanceId");
     if (!metrics)
-        co_return refuse(metrics.error(), invalid);
-    const auto logs = find_instance(
-        organization, wanted->logs, "logs", stack->logs_instance_id, "logsInstanceId");
+        return metrics.error();
+    const auto logs = instance_for(
+        organization, wanted.logs, logs_type, stack->logs_instance_id, "logsInstanceId");
     if (!logs)
-        co_return refuse(logs.error(), invalid);
+        return logs.error();
+    return Choice{&organization, stack, *metrics, *logs};
+}
 
-    struct Installed {
-        std::int64_t tenant;
-        std::string token;
-    };
-    auto save = [&](Transaction& db) -> Result<Installed> {
-        const pb::Tenant tenant =
-            store::install_tenant(db, organization, *stack, **metrics, **logs, call.token);
-        auto token =
-            store::issue_token(db, tenant.id(), "install", call.parts.config.max_tokens_per_tenant);
-        if (!token)
-            return token.error();
-        return Installed{tenant.id(), *token};
-    };
-    const auto installed = co_await call.parts.store.write(save);
+struct Installed {
+    std::int64_t tenant = 0;
+    std::string token;
+};
+
+Result<Installed> save(const Call& call, Transaction& db, const Choice& choice)
+{
+    const pb::Tenant tenant = store::install_tenant(
+        db, *choice.organization, *choice.stack, *choice.metrics, *choice.logs, call.token);
+    auto token =
+        store::issue_token(db, tenant.id(), "install", call.parts.config.max_tokens_per_tenant);
+    if (!token)
+        return token.error();
+    store::audit(db, {store::actor_of(choice.organization->id), "register/install",
+                         fmt::format("tenant {}", tenant.id()), call.request_id});
+    return Installed{tenant.id(), *token};
+}
+
+asio::awaitable<HttpReply> install(Call& call)
+{
+    const auto wanted = read_wanted(call.body());
+    if (!wanted)
+        co_return refuse(wanted.error(), invalid_registration);
+    const auto directory = call.parts.directory();  // kept while pointers into it are in use
+    const Directory::Publisher* publisher = directory->publisher(call.token);
+    if (!publisher)  // gone with a new directory
+        co_return refuse(error("unauthorized", "unknown token"), invalid_registration);
+    const auto choice = choose(*publisher, *wanted);
+    if (!choice)
+        co_return refuse(choice.error(), invalid_registration);
+    auto work = [&](Transaction& db) { return save(call, db, *choice); };
+    const auto installed = co_await call.parts.store.write(work);
     if (!installed)
-        co_return refuse(installed.error(), invalid, "too many access tokens");
-    co_return ok(fmt::format(
-        R"({{"accessToken":{},"tenantInfo":{{"id":{},"metricInstance":{},"logInstance":{}}}}})",
-        quoted(installed->token), installed->tenant, json_of(**metrics, organization),
-        json_of(**logs, organization)));
+        co_return refuse(installed.error(), invalid_registration, "too many access tokens");
+    const store::Registered now{installed->tenant, wanted->metrics, wanted->logs};
+    co_return ok(fmt::format(R"({{"accessToken":{},"tenantInfo":{}}})", quoted(installed->token),
+        tenant_info(now, *choice->organization)));
 }
 
 constexpr Route routes[] = {

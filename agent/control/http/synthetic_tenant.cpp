@@ -1,6 +1,7 @@
 #include "agent/control/http/json_text.h"
 #include "agent/control/http/routes.h"
 #include "agent/control/rules/tenant_rules.h"
+#include "agent/control/store/audit.h"
 #include "agent/control/store/tenants.h"
 #include "config/json.h"
 
@@ -35,6 +36,8 @@ Result<bool> take_remote(std::string_view body, std::string_view member, pb::Rem
     const auto raw = raw_member(body, member);
     if (!raw)
         return false;
+    if (!raw->starts_with('{'))
+        return error("bad_value", "{}: is not an object", member);
     pb::RemoteInfo given;
     if (auto read = config::read_json(*raw, given); !read)
         return error("bad_value", "{}.{}", member, read.error().message);
@@ -73,6 +76,29 @@ Result<> take_status(std::string_view body, pb::Tenant& tenant)
     return {};
 }
 
+void note(const Call& call, Transaction& db, std::string_view action)
+{
+    store::audit(db, {store::actor_of(call.tenant, call.token), std::string{action},
+                         fmt::format("tenant {}", call.tenant), call.request_id});
+}
+
+Result<> take_remotes(std::string_view body, pb::Tenant& tenant)
+{
+    pb::RemoteInfo metrics = tenant.metricsremote();
+    pb::RemoteInfo events = tenant.eventsremote();
+    const auto metrics_changed = take_remote(body, "metricsRemote", metrics);
+    if (!metrics_changed)
+        return metrics_changed.error();
+    const auto events_changed = take_remote(body, "eventsRemote", events);
+    if (!events_changed)
+        return events_changed.error();
+    if (*metrics_changed)
+        *tenant.mutable_metricsremote() = metrics;
+    if (*events_changed)
+        *tenant.mutable_eventsremote() = events;
+    return {};
+}
+
 Result<pb::Tenant> update(const Call& call, Transaction& db)
 {
     const auto id = integer_member(call.body(), "id");
@@ -82,34 +108,21 @@ Result<pb::Tenant> update(const Call& call, Transaction& db)
         return rules::invalid("id", "is required and must be the tenant of the token");
     auto tenant = store::find_tenant(db, call.tenant);
     if (!tenant)
-        return gone(call.tenant);
-    const auto status_before = tenant->status();
-    pb::RemoteInfo metrics = tenant->metricsremote();
-    pb::RemoteInfo events = tenant->eventsremote();
-    const auto metrics_changed = take_remote(call.body(), "metricsRemote", metrics);
-    if (!metrics_changed)
-        return metrics_changed.error();
-    const auto events_changed = take_remote(call.body(), "eventsRemote", events);
-    if (!events_changed)
-        return events_changed.error();
-    if (*metrics_changed)
-        *tenant->mutable_metricsremote() = metrics;
-    if (*events_changed)
-        *tenant->mutable_eventsremote() = events;
+        return store::tenant_gone();
+    if (auto taken = take_remotes(call.body(), *tenant); !taken)
+        return taken.error();
     if (auto taken = take_status(call.body(), *tenant); !taken)
         return taken.error();
-    store::save_tenant(
-        db, *tenant, *metrics_changed || *events_changed || tenant->status() != status_before);
+    store::save_tenant(db, *tenant);
+    note(call, db, "tenant/update");
     return *tenant;
 }
 
 asio::awaitable<HttpReply> update_tenant(Call& call)
 {
-    pb::Tenant ignored;  // for what is wrong with the syntax
-    if (const auto read = config::read_json(call.body(), ignored);
-        !read && read.error().reason == "bad_json")
-        co_return refuse(read.error(), invalid);
-    auto save = [&](Transaction& db) -> Result<pb::Tenant> { return update(call, db); };
+    if (const auto object = is_object(call.body()); !object)
+        co_return refuse(object.error(), invalid);
+    auto save = [&](Transaction& db) { return update(call, db); };
     const auto saved = co_await call.parts.store.write(save);
     if (!saved)
         co_return refuse(saved.error(), invalid);
@@ -122,7 +135,10 @@ asio::awaitable<HttpReply> delete_tenant(Call& call)
     auto remove = [&](Transaction& db) -> Result<> {
         if (call.id != call.tenant)
             return gone(call.id);
-        return store::delete_tenant(db, call.id);
+        if (auto removed = store::delete_tenant(db, call.id); !removed)
+            return removed;
+        note(call, db, "tenant/delete");
+        return {};
     };
     const auto removed = co_await call.parts.store.write(remove);
     if (!removed)

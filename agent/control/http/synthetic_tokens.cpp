@@ -1,5 +1,6 @@
 #include "agent/control/http/json_text.h"
 #include "agent/control/http/routes.h"
+#include "agent/control/store/audit.h"
 #include "agent/control/store/tenants.h"
 
 namespace sonde::control {
@@ -12,29 +13,44 @@ HttpReply ok_with(std::string_view msg, const std::string& token)
         R"({{"msg":{},"accessToken":{},"token":{}}})", quoted(msg), quoted(token), quoted(token)));
 }
 
+/// The new token is known by its lookup id, as all are.
+Result<std::string> issue(
+    const Call& call, Transaction& db, std::string_view origin, std::string_view action)
+{
+    auto token =
+        store::issue_token(db, call.tenant, origin, call.parts.config.max_tokens_per_tenant);
+    if (token)
+        store::audit(db, {store::actor_of(call.tenant, call.token), std::string{action},
+                             "token " + lookup_of(*token), call.request_id});
+    return token;
+}
+
+/// Of two that use one token at the same time, the second finds it gone: 401.
+Result<> drop(const Call& call, Transaction& db)
+{
+    if (!store::delete_token(db, call.token))
+        return error("unauthorized", "the token is gone");
+    return {};
+}
+
 asio::awaitable<HttpReply> create_token(Call& call)
 {
-    auto issue = [&](Transaction& db) -> Result<std::string> {
-        return store::issue_token(
-            db, call.tenant, "create", call.parts.config.max_tokens_per_tenant);
-    };
-    const auto token = co_await call.parts.store.write(issue);
+    auto create = [&](Transaction& db) { return issue(call, db, "create", "token/create"); };
+    const auto token = co_await call.parts.store.write(create);
     if (!token)
         co_return refuse(token.error(), "", "too many access tokens");
     co_return ok_with("token created", *token);
 }
 
-/// Of two that use one token at the same time, the second finds it gone: 401.
-Result<> drop(Transaction& db, const std::string& token)
-{
-    if (!store::delete_token(db, token))
-        return error("unauthorized", "the token is gone");
-    return {};
-}
-
 asio::awaitable<HttpReply> delete_token(Call& call)
 {
-    auto remove = [&](Transaction& db) -> Result<> { return drop(db, call.token); };
+    auto remove = [&](Transaction& db) -> Result<> {
+        if (auto dropped = drop(call, db); !dropped)
+            return dropped;
+        store::audit(db, {store::actor_of(call.tenant, call.token), "token/delete",
+                             "token " + lookup_of(call.token), call.request_id});
+        return {};
+    };
     const auto removed = co_await call.parts.store.write(remove);
     if (!removed)
         co_return refuse(removed.error(), "");
@@ -44,10 +60,9 @@ asio::awaitable<HttpReply> delete_token(Call& call)
 asio::awaitable<HttpReply> refresh_token(Call& call)
 {
     auto replace = [&](Transaction& db) -> Result<std::string> {
-        if (auto dropped = drop(db, call.token); !dropped)
+        if (auto dropped = drop(call, db); !dropped)
             return dropped.error();
-        return store::issue_token(
-            db, call.tenant, "refresh", call.parts.config.max_tokens_per_tenant);
+        return issue(call, db, "refresh", "token/refresh");
     };
     const auto token = co_await call.parts.store.write(replace);
     if (!token)
@@ -57,8 +72,8 @@ asio::awaitable<HttpReply> refresh_token(Call& call)
 
 asio::awaitable<HttpReply> validate_token(Call&)
 {
-    co_return ok(
-        R"({"msg":"token is valid","isValid":true})");  // or the call would not have come here
+    // Or the call would not have come here.
+    co_return ok(R"({"msg":"token is valid","isValid":true})");
 }
 
 constexpr Route routes[] = {

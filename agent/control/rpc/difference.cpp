@@ -1,33 +1,65 @@
 #include "agent/control/rpc/difference.h"
 
+#include <utility>
+
 namespace sonde::control {
-namespace {
 
-constexpr std::int64_t default_metric_labels = 22;
-constexpr std::int64_t default_log_labels = 15;
+/// Fills one message after the other.
+class Told::Messages {
+public:
+    explicit Messages(std::size_t largest) : largest_{largest} {}
 
-}  // namespace
+    void add(pb::CheckOperation operation, const pb::Check& check)
+    {
+        auto* const change = room_for(check.ByteSizeLong()).add_checks();
+        change->set_operation(operation);
+        *change->mutable_check() = check;
+    }
+    void add(const pb::Tenant& tenant) { *room_for(tenant.ByteSizeLong()).add_tenants() = tenant; }
+    std::vector<pb::Changes> take() { return std::move(messages_); }
 
-pb::Changes Told::first(const store::ToRun& now)
+private:
+    pb::Changes& room_for(std::size_t bytes)
+    {
+        constexpr std::size_t around = 24;  // tags, lengths, operation
+        if (messages_.empty() || used_ + bytes + around > largest_) {
+            messages_.emplace_back();
+            used_ = 0;
+        }
+        used_ += bytes + around;
+        return messages_.back();
+    }
+
+    std::size_t largest_;
+    std::size_t used_ = 0;
+    std::vector<pb::Changes> messages_;
+};
+
+Told::Told(std::map<std::int64_t, double> known, bool resend, std::size_t largest)
+    : checks_{std::move(known)}, resend_{resend}, delta_{!checks_.empty()}, largest_{largest}
+{}
+
+std::vector<pb::Changes> Told::first(const store::ToRun& now)
 {
-    pb::Changes changes;
-    changes.set_isdeltafirstbatch(delta_);
-    add_checks(now, changes);
+    Messages messages{largest_};
+    add_checks(now, messages);
     resend_ = false;
-    return changes;
+    auto out = messages.take();
+    if (out.empty())
+        out.emplace_back();
+    out.front().set_isdeltafirstbatch(delta_);
+    return out;
 }
 
-std::optional<pb::Changes> Told::next(const store::ToRun& now)
+std::vector<pb::Changes> Told::next(const store::ToRun& now)
 {
-    pb::Changes changes;
-    add_tenants(now, changes);
-    add_checks(now, changes);
-    if (changes.checks().empty() && changes.tenants().empty())
-        return std::nullopt;
-    return changes;
+    Messages messages{largest_};
+    add_tenants(now, messages);
+    add_checks(now, messages);
+    return messages.take();
 }
 
-void Told::add_checks(const store::ToRun& now, pb::Changes& into)
+void Told::add_checks(const store::ToRun& now, Messages& into)
 {
     std::map<std::int64_t, double> listed;
     for (const pb::Check& check : now.checks) {
@@ -36,41 +68,26 @@ void Told::add_checks(const store::ToRun& now, pb::Changes& into)
         listed[check.id()] = check.modified();
         if (known && !resend_ && before->second == check.modified())
             continue;
-        auto* change = into.add_checks();
-        change->set_operation(known ? pb::CHECK_UPDATE : pb::CHECK_ADD);
-        *change->mutable_check() = check;
+        into.add(known ? pb::CHECK_UPDATE : pb::CHECK_ADD, check);
     }
     for (const auto& [id, modified] : checks_)
         if (!listed.contains(id)) {
-            auto* change = into.add_checks();
-            change->set_operation(pb::CHECK_DELETE);
-            change->mutable_check()->set_id(id);
+            pb::Check gone;
+            gone.set_id(id);
+            into.add(pb::CHECK_DELETE, gone);
         }
     checks_ = std::move(listed);
 }
 
-void Told::add_tenants(const store::ToRun& now, pb::Changes& into)
+void Told::add_tenants(const store::ToRun& now, Messages& into)
 {
     for (const auto& [id, tenant] : now.tenants) {
         auto& told = tenants_[id];
         if (tenant.modified() <= told)
             continue;
         told = tenant.modified();
-        *into.add_tenants() = for_agents(tenant);
+        into.add(tenant);
     }
-}
-
-pb::Tenant for_agents(pb::Tenant tenant)
-{
-    if (tenant.has_limits()) {
-        if (tenant.limits().maxmetriclabels() == 0)
-            tenant.mutable_limits()->set_maxmetriclabels(default_metric_labels);
-        if (tenant.limits().maxloglabels() == 0)
-            tenant.mutable_limits()->set_maxloglabels(default_log_labels);
-    }
-    if (tenant.secretstore().url().empty() || tenant.secretstore().token().empty())
-        tenant.clear_secretstore();
-    return tenant;
 }
 
 }  // namespace sonde::control

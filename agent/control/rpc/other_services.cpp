@@ -1,10 +1,31 @@
 #include "agent/control/rpc/other_services.h"
 
-#include "agent/control/rpc/difference.h"
+#include "agent/base/log.h"
+#include "agent/control/rpc/agent_view.h"
 #include "agent/control/store/probes.h"
+#include "agent/control/store/sessions.h"
+#include "agent/control/store/telemetry.h"
 #include "agent/control/store/tenants.h"
 
+#include <string_view>
+#include <vector>
+
 namespace sonde::control {
+namespace {
+
+constexpr log::Logger logger{"control"};
+constexpr std::size_t most_versions = 16;
+
+/// As of `k6 version`: "v1.2.3-rc.1+build".
+bool is_version(std::string_view text)
+{
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-") ==
+               std::string_view::npos;
+}
+
+}  // namespace
 
 grpc::ServerUnaryReactor* TenantsService::GetTenant(
     grpc::CallbackServerContext* context, const pb::TenantInfo* request, pb::Tenant* response)
@@ -30,7 +51,7 @@ asio::awaitable<void> TenantsService::get(
         const auto tenant = may_know ? store::find_tenant(db, id) : std::nullopt;
         if (!tenant || !tenant->has_metricsremote() || !tenant->has_eventsremote())
             return error("not_found", "tenant {} not found", id);
-        return for_agents(*tenant);
+        return for_agents(db, *tenant);
     };
     const auto tenant = co_await parts_.store.read(find);
     if (tenant)
@@ -38,54 +59,60 @@ asio::awaitable<void> TenantsService::get(
     call.finish(tenant ? grpc::Status::OK : status_of(tenant.error()));
 }
 
-grpc::ServerUnaryReactor* AdHocService::RegisterProbe(
-    grpc::CallbackServerContext* context, const pb::ProbeInfo*, pb::RegisterProbeResult* response)
+grpc::ServerUnaryReactor* TelemetryService::PushTelemetry(grpc::CallbackServerContext* context,
+    const pb::RegionTelemetry* request, pb::PushTelemetryResponse* response)
 {
+    response->mutable_status();  // there even when empty: without it stock agents crash
     auto* const reactor = context->DefaultReactor();
-    asio::post(parts_.loop, [this, reactor, token = token_of(*context), response] {
-        parts_.tasks.spawn(register_probe(UnaryCall{reactor}, token, response));
+    asio::post(parts_.loop, [this, reactor, token = token_of(*context), request] {
+        parts_.tasks.spawn(push(UnaryCall{reactor}, token, request));
     });
     return reactor;
 }
 
-asio::awaitable<void> AdHocService::register_probe(
-    UnaryCall call, std::string token, pb::RegisterProbeResult* response)
+asio::awaitable<void> TelemetryService::push(
+    UnaryCall call, std::string token, const pb::RegionTelemetry* request)
 {
     const auto probe = co_await authenticate(parts_.store, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
-    auto find = [&](Transaction& db) -> Result<pb::Probe> {
-        return store::find_probe(db, *probe)->probe;
+    auto add = [&](Transaction& db) -> Result<store::Reckoned> {
+        return store::add_telemetry(db, *probe, *request);
     };
-    const auto stored = co_await parts_.store.read(find);
-    if (stored)
-        *response->mutable_probe() = *stored;
-    call.finish(stored ? grpc::Status::OK : status_of(stored.error()));
+    const auto reckoned = co_await parts_.store.write(add);
+    if (reckoned && reckoned->dropped > 0)
+        logger.warning("telemetry of a probe could not be taken",
+            {{"probe", *probe}, {"entries", reckoned->dropped}});
+    call.finish(reckoned ? grpc::Status::OK : status_of(reckoned.error()));
 }
 
-grpc::ServerWriteReactor<pb::AdHocRequest>* AdHocService::GetAdHocChecks(
-    grpc::CallbackServerContext* context, const pb::Void*)
+grpc::ServerUnaryReactor* K6Service::RegisterK6Version(grpc::CallbackServerContext* context,
+    const pb::RegisterK6VersionRequest* request, pb::RegisterK6VersionResponse* response)
 {
-    const auto stream = std::make_shared<WriteStream<pb::AdHocRequest>>(parts_.loop);
-    auto* const reactor = stream->start();
-    asio::post(parts_.loop, [this, stream, token = token_of(*context)] {
-        parts_.tasks.spawn(keep_open(stream, token));
+    response->mutable_status();
+    auto* const reactor = context->DefaultReactor();
+    asio::post(parts_.loop, [this, reactor, token = token_of(*context), request] {
+        parts_.tasks.spawn(note(UnaryCall{reactor}, token, request));
     });
     return reactor;
 }
 
-asio::awaitable<void> AdHocService::keep_open(Stream stream, std::string token)
+asio::awaitable<void> K6Service::note(
+    UnaryCall call, std::string token, const pb::RegisterK6VersionRequest* request)
 {
-    struct AtEnd {
-        Stream stream;
-        grpc::Status status{grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"};
-        ~AtEnd() { stream->finish(status); }
-    } at_end{stream};
     const auto probe = co_await authenticate(parts_.store, std::move(token));
     if (!probe)
-        at_end.status = status_of(probe.error());
-    while (probe && !stream->over())
-        co_await stream->await_news(std::chrono::steady_clock::time_point::max());
+        co_return call.finish(status_of(probe.error()));
+    std::vector<std::string> versions;
+    for (const pb::K6Version& each : request->versions())
+        if (is_version(each.version()) && versions.size() < most_versions)
+            versions.push_back(each.version());
+    auto keep = [&](Transaction& db) -> Result<> {
+        store::note_k6_versions(db, *probe, versions);
+        return {};
+    };
+    const auto kept = co_await parts_.store.presence(keep);
+    call.finish(kept ? grpc::Status::OK : status_of(kept.error()));
 }
 
 }  // namespace sonde::control

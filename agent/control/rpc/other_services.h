@@ -1,13 +1,18 @@
 #pragma once
 
-#include "agent/control/rpc/checks_service.h"
+#include "agent/control/rpc/parts.h"
+#include "agent/control/rpc/reactors.h"
+#include "config/services.h"
+
+#include <cstdint>
+#include <string>
 
 namespace sonde::control {
 
 /// GetTenant: remotes with their passwords, limits, label mode.
 class TenantsService final : public pb::Tenants::CallbackService {
 public:
-    explicit TenantsService(RpcParts parts) : parts_{parts} {}
+    explicit TenantsService(RpcParts parts) : parts_{std::move(parts)} {}
     grpc::ServerUnaryReactor* GetTenant(grpc::CallbackServerContext* context,
         const pb::TenantInfo* request, pb::Tenant* response) override;
 
@@ -17,21 +22,33 @@ private:
     RpcParts parts_;
 };
 
-/// Agents of other makers stop for good where this service is missing (spec 01 §1). There are no
-/// ad-hoc checks to ask for yet: the stream stays open and silent.
-class AdHocService final : public pb::AdHocChecks::CallbackService {
+/// PushTelemetry: how many runs there were, summed up for whoever bills them.
+class TelemetryService final : public pb::Telemetry::CallbackService {
 public:
-    explicit AdHocService(RpcParts parts) : parts_{parts} {}
-    grpc::ServerUnaryReactor* RegisterProbe(grpc::CallbackServerContext* context,
-        const pb::ProbeInfo* request, pb::RegisterProbeResult* response) override;
-    grpc::ServerWriteReactor<pb::AdHocRequest>* GetAdHocChecks(
-        grpc::CallbackServerContext* context, const pb::Void* request) override;
+    explicit TelemetryService(RpcParts parts) : parts_{std::move(parts)} {}
+    /// Figures that cannot be taken are logged, and the answer is OK: an agent could mend nothing.
+    grpc::ServerUnaryReactor* PushTelemetry(grpc::CallbackServerContext* context,
+        const pb::RegionTelemetry* request, pb::PushTelemetryResponse* response) override;
 
 private:
-    using Stream = std::shared_ptr<WriteStream<pb::AdHocRequest>>;
-    asio::awaitable<void> register_probe(
-        UnaryCall call, std::string token, pb::RegisterProbeResult* response);
-    asio::awaitable<void> keep_open(Stream stream, std::string token);
+    asio::awaitable<void> push(
+        UnaryCall call, std::string token, const pb::RegionTelemetry* request);
+    RpcParts parts_;
+};
+
+/// RegisterK6Version: what the agent says of its k6.
+class K6Service final : public pb::K6::CallbackService {
+public:
+    explicit K6Service(RpcParts parts) : parts_{std::move(parts)} {}
+    /// Versions that cannot be one are left out, and the answer is OK: agents repeat others for
+    /// ever.
+    grpc::ServerUnaryReactor* RegisterK6Version(grpc::CallbackServerContext* context,
+        const pb::RegisterK6VersionRequest* request,
+        pb::RegisterK6VersionResponse* response) override;
+
+private:
+    asio::awaitable<void> note(
+        UnaryCall call, std::string token, const pb::RegisterK6VersionRequest* request);
     RpcParts parts_;
 };
 

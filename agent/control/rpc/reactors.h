@@ -38,20 +38,10 @@ private:
     grpc::ServerUnaryReactor* reactor_;
 };
 
-/// A server stream written from the loop. gRPC's callbacks only post; between them and the loop's
-/// coroutine it is shared, and goes when both are done with it.
-template <class Message>
-class WriteStream final : public grpc::ServerWriteReactor<Message>,
-                          public std::enable_shared_from_this<WriteStream<Message>> {
+/// What the coroutine of a stream waits for. Loop thread only.
+class StreamEvents {
 public:
-    explicit WriteStream(const asio::any_io_executor& loop) : work_{loop}, news_{loop} {}
-
-    /// Keeps itself alive until gRPC is done.
-    grpc::ServerWriteReactor<Message>* start()
-    {
-        self_ = this->shared_from_this();
-        return this;
-    }
+    explicit StreamEvents(const asio::any_io_executor& loop) : event_{loop} {}
 
     bool over() const { return over_; }  ///< the client has gone
 
@@ -59,7 +49,7 @@ public:
     void wake()
     {
         woken_ = true;
-        news_.cancel();
+        event_.cancel();
     }
 
     /// Until wake(), the client's leaving, or then.
@@ -67,6 +57,47 @@ public:
     {
         while (!std::exchange(woken_, false) && !over_ && std::chrono::steady_clock::now() < until)
             co_await rest(until);
+    }
+
+protected:
+    ~StreamEvents() = default;
+
+    asio::awaitable<void> rest(std::chrono::steady_clock::time_point until)
+    {
+        boost::system::error_code woken;
+        event_.expires_at(until);
+        co_await event_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+        const auto state = co_await asio::this_coro::cancellation_state;
+        if (state.cancelled() != asio::cancellation_type::none)
+            throw boost::system::system_error{asio::error::operation_aborted};
+    }
+    void end_rest() { event_.cancel(); }
+    void set_over()
+    {
+        over_ = true;
+        event_.cancel();
+    }
+
+private:
+    asio::steady_timer event_;
+    bool woken_ = false;
+    bool over_ = false;
+};
+
+/// A server stream written from the loop. gRPC's callbacks only post; between them and the loop's
+/// coroutine it is shared, and goes when both are done with it.
+template <class Message>
+class WriteStream final : public grpc::ServerWriteReactor<Message>,
+                          public StreamEvents,
+                          public std::enable_shared_from_this<WriteStream<Message>> {
+public:
+    explicit WriteStream(const asio::any_io_executor& loop) : StreamEvents{loop}, work_{loop} {}
+
+    /// Keeps itself alive until gRPC is done.
+    grpc::ServerWriteReactor<Message>* start()
+    {
+        self_ = this->shared_from_this();
+        return this;
     }
 
     /// @return whether it went out.
@@ -87,46 +118,44 @@ public:
     }
 
 private:
-    asio::awaitable<void> rest(std::chrono::steady_clock::time_point until)
-    {
-        boost::system::error_code woken;
-        news_.expires_at(until);
-        co_await news_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-        const auto state = co_await asio::this_coro::cancellation_state;
-        if (state.cancelled() != asio::cancellation_type::none)
-            throw boost::system::system_error{asio::error::operation_aborted};
-    }
     void OnWriteDone(bool ok) override
     {
         asio::post(work_.get_executor(), [self = this->shared_from_this(), ok] {
             self->written_ = ok;
-            self->news_.cancel();
+            self->end_rest();
         });
     }
     void OnCancel() override
     {
-        asio::post(work_.get_executor(), [self = this->shared_from_this()] {
-            self->over_ = true;
-            self->news_.cancel();
-        });
+        asio::post(work_.get_executor(), [self = this->shared_from_this()] { self->set_over(); });
     }
     void OnDone() override
     {
         asio::post(work_.get_executor(), [self = this->shared_from_this()] {
-            self->over_ = true;
-            self->news_.cancel();
+            self->set_over();
             self->self_.reset();
         });
     }
 
     asio::executor_work_guard<asio::any_io_executor> work_;
-    asio::steady_timer news_;
     std::shared_ptr<WriteStream> self_;
     Message outgoing_;
     std::optional<bool> written_;
-    bool woken_ = false;
-    bool over_ = false;
     bool finished_ = false;
+};
+
+/// Ends a stream with UNAVAILABLE whatever happens: after OK agents would wait for ever, after
+/// other codes back off ever longer (spec 01 §7.6, §8).
+template <class Message>
+struct EndOfStream {
+    std::shared_ptr<WriteStream<Message>> stream;
+    grpc::Status status{grpc::StatusCode::UNAVAILABLE, "the control plane is stopping"};
+    explicit EndOfStream(std::shared_ptr<WriteStream<Message>> its_stream)
+        : stream{std::move(its_stream)}
+    {}
+    EndOfStream(const EndOfStream&) = delete;
+    EndOfStream& operator=(const EndOfStream&) = delete;
+    ~EndOfStream() { stream->finish(status); }
 };
 
 /// The token of `authorization: Bearer TOKEN`; empty: none, or not one alone.

@@ -1,5 +1,6 @@
 #include "agent/control/rpc/server.h"
 
+#include "agent/control/rpc/adhoc_service.h"
 #include "agent/control/rpc/checks_service.h"
 #include "agent/control/rpc/other_services.h"
 #include "agent/net/worker.h"
@@ -37,7 +38,7 @@ struct RpcServer::State {
         Feed& feed, const config::ControlConfig& its_config, std::string replica)
         : workers{its_workers}, config{its_config}, tasks{loop},
           parts{loop, store, feed, its_config, tasks, std::move(replica)}, checks{parts},
-          tenants{parts}, ad_hoc{parts}
+          tenants{parts}, ad_hoc{parts}, telemetry{parts}, k6{parts}
     {}
 
     asio::thread_pool& workers;
@@ -47,6 +48,8 @@ struct RpcServer::State {
     ChecksService checks;
     TenantsService tenants;
     AdHocService ad_hoc;
+    TelemetryService telemetry;
+    K6Service k6;
     std::vector<int> ports;
     std::unique_ptr<grpc::Server> server;
 };
@@ -91,6 +94,8 @@ Result<> RpcServer::start()
     builder.RegisterService(&s.checks);
     builder.RegisterService(&s.tenants);
     builder.RegisterService(&s.ad_hoc);
+    builder.RegisterService(&s.telemetry);
+    builder.RegisterService(&s.k6);
     s.server = builder.BuildAndStart();
     for (std::size_t i = 0; i < s.ports.size(); ++i)
         if (!s.server || s.ports[i] == 0)

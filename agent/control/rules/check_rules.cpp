@@ -12,6 +12,9 @@ namespace sonde::control::rules {
 namespace {
 
 constexpr std::size_t longest_text = 2048;
+// Labels of a check (spec 04 §4.6, §6.4): what is left beside those of agents and probes.
+constexpr std::int64_t most_of_contract = 5;
+constexpr std::int64_t of_probe = 3;
 
 struct Range {
     std::int64_t least;
@@ -76,7 +79,7 @@ Result<> fit_sensitivity(const std::string& value, bool custom)
 {
     static constexpr std::array<std::string_view, 5> known = {"", "none", "low", "medium", "high"};
     if (std::find(known.begin(), known.end(), value) != known.end() ||
-        (custom && value.size() <= 128))
+        (custom && value.size() <= 128 && text::is_utf8(value)))
         return {};
     return invalid("alertSensitivity", "unknown value");
 }
@@ -210,14 +213,14 @@ Result<> fit_checker(const pb::Check& check, bool of_target)
 }  // namespace
 
 Result<> fit_labels(const google::protobuf::RepeatedPtrField<pb::Label>& labels, std::size_t most,
-    bool check_labels, const Judgement& judgement)
+    const Judgement& judgement)
 {
     using Reserved = config::ControlConfig::Reserved;
     const std::size_t longest = judgement.extended ? 128 : 32;
     const Reserved reserved = judgement.config.reserved_labels;
     const bool refuses_reserved =
-        check_labels && (reserved == Reserved::always ||
-                            (reserved == Reserved::unprefixed_only && judgement.labels_unprefixed));
+        reserved == Reserved::always ||
+        (reserved == Reserved::unprefixed_only && judgement.labels_unprefixed);
     if (static_cast<std::size_t>(labels.size()) > most)
         return invalid("labels", "must be at most {}", most);
     std::set<std::string> names;
@@ -267,11 +270,9 @@ Result<> fit(const pb::Check& check, std::string_view folder_uid, const Judgemen
             check.alertsensitivity(), judgement.config.allow_custom_alert_sensitivity);
         !fits)
         return fits;
-    const auto most =
-        judgement.extended
-            ? static_cast<std::size_t>(std::max<std::int64_t>(judgement.max_metric_labels - 9, 0))
-            : 5;
-    if (auto fits = fit_labels(check.labels(), most, true, judgement); !fits)
+    if (auto fits = fit_labels(
+            check.labels(), static_cast<std::size_t>(most_metric_labels(judgement)), judgement);
+        !fits)
         return fits;
     if (folder_uid.size() > 128)
         return invalid("folderUid", "must be at most 128 bytes");
@@ -300,14 +301,33 @@ bool has_control(std::string_view text)
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-bool is_reserved_label(std::string_view name)
+std::span<const std::string_view> reserved_labels()
 {
     static constexpr std::array<std::string_view, 30> names = {"check", "check_name", "cipher",
         "config_version", "execution_id", "fingerprint_sha256", "frequency", "geohash", "instance",
         "issuer", "job", "le", "method", "name", "phase", "probe", "probe_success", "proto",
         "rating", "result", "scenario", "serialnumber", "sm_region", "source", "status", "subject",
         "subjectalternative", "tls_version", "url", "version"};
+    return names;
+}
+
+bool is_reserved_label(std::string_view name)
+{
+    const auto names = reserved_labels();
     return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::int64_t most_metric_labels(const Judgement& judgement)
+{
+    constexpr std::int64_t of_agents = 9;
+    return judgement.extended ? judgement.max_metric_labels - of_agents - of_probe
+                              : most_of_contract;
+}
+
+std::int64_t most_log_labels(const Judgement& judgement)
+{
+    constexpr std::int64_t of_agents = 7;
+    return judgement.extended ? judgement.max_log_labels - of_agents - of_probe : most_of_contract;
 }
 
 }  // namespace sonde::control::rules

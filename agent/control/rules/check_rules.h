@@ -17,6 +17,6 @@ void normalise(pb::Check& check);
 
 /// Labels of a check or a probe (spec 04 §6.4, §6.6).
 Result<> fit_labels(const google::protobuf::RepeatedPtrField<pb::Label>& labels, std::size_t most,
-    bool check_labels, const Judgement& judgement);
+    const Judgement& judgement);
 
 }  // namespace sonde::control::rules

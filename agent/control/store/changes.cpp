@@ -15,10 +15,10 @@ ChangeState change_state(Transaction& db)
     return state;
 }
 
-void add_changes(Transaction& db, const std::set<std::int64_t>& probes)
+void add_changes(Transaction& db, const std::set<Change>& changes)
 {
     constexpr std::size_t rows_of_a_statement = 500;
-    const auto count = static_cast<std::int64_t>(probes.size());
+    const auto count = static_cast<std::int64_t>(changes.size());
     const std::int64_t now = db.now_us();  // asked before the row is locked
     std::int64_t version = 0;
     db.sql() << "UPDATE change_counter SET value = value + :count WHERE id = 1 RETURNING value",
@@ -28,16 +28,39 @@ void add_changes(Transaction& db, const std::set<std::int64_t>& probes)
     std::size_t in_rows = 0;
     const auto insert = [&] {
         if (!rows.empty())
-            db.sql() << "INSERT INTO change_log (version, probe_id, created_us) VALUES " << rows;
+            db.sql() << "INSERT INTO change_log (version, probe_id, kind, created_us) VALUES "
+                     << rows;
         rows.clear();
         in_rows = 0;
     };
-    for (const std::int64_t probe : probes) {
-        rows += fmt::format("{}({}, {}, {})", rows.empty() ? "" : ", ", ++version, probe, now);
+    for (const Change& change : changes) {
+        rows += fmt::format("{}({}, {}, {}, {})", rows.empty() ? "" : ", ", ++version, change.probe,
+            static_cast<int>(change.kind), now);
         if (++in_rows == rows_of_a_statement)
             insert();
     }
     insert();
+}
+
+Result<News> news_after(Transaction& db, std::int64_t probe, std::int64_t after, std::size_t most)
+{
+    const ChangeState state = change_state(db);
+    News news{state.version, {}};
+    int kind = 0;
+    std::int64_t records = 0;
+    std::int64_t pending = 0;
+    soci::statement rows =
+        (db.sql().prepare << "SELECT kind, count(*) FROM change_log WHERE probe_id = :probe AND "
+                             "version > :after GROUP BY kind",
+            soci::use(probe), soci::use(after), soci::into(kind), soci::into(records));
+    rows.execute();
+    while (rows.fetch()) {
+        news.kinds.insert(static_cast<ChangeKind>(kind));
+        pending += records;
+    }
+    if (state.pruned > after || pending > static_cast<std::int64_t>(most))
+        return error("behind", "too many changes are pending, come back for everything");
+    return news;
 }
 
 std::int64_t count_changes(Transaction& db, std::int64_t probe, std::int64_t after)

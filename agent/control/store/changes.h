@@ -1,14 +1,16 @@
 #pragma once
 
+#include "agent/base/error.h"
 #include "agent/control/store/transaction.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <set>
-#include <vector>
 
 namespace sonde::control::store {
 
-// The change log (spec 04 §13.2, §13.4). A record says: look again at what this probe has to run.
+// The change log (spec 04 §13.2, §13.4). A record says: look again at what is stored for this
+// probe. It is no message: records of one kind may be taken together, or seen twice.
 //
 // A reader keeps the version up to which it has looked, and asks for what is after it. That is
 // right only if no record becomes visible behind a later one. A database sequence would not do: a
@@ -24,8 +26,16 @@ struct ChangeState {
 };
 ChangeState change_state(Transaction& db);
 
-/// One record for each probe. The last statements before the commit.
-void add_changes(Transaction& db, const std::set<std::int64_t>& probes);
+/// One record for each. The last statements before the commit.
+void add_changes(Transaction& db, const std::set<Change>& changes);
+
+/// What a stream finds that has looked at everything up to some version.
+struct News {
+    std::int64_t version = 0;    ///< up to which it has looked now
+    std::set<ChangeKind> kinds;  ///< of the records of its probe since
+};
+/// @return Error "behind" when records are no longer kept, or more than `most` are pending.
+Result<News> news_after(Transaction& db, std::int64_t probe, std::int64_t after, std::size_t most);
 
 /// How many records of a probe are after a version.
 std::int64_t count_changes(Transaction& db, std::int64_t probe, std::int64_t after);

@@ -93,9 +93,24 @@ std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std:
     return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
 }
 
+std::optional<StoredCheck> find_check(
+    Transaction& db, std::int64_t tenant, std::string_view job, std::string_view target)
+{
+    const std::string identity = identity_of(job, target);
+    auto found = select(db, "WHERE identity = :identity AND tenant_id = :tenant", identity, tenant);
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+}
+
 std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant)
 {
     return select(db, "WHERE tenant_id = :tenant ORDER BY id", tenant);
+}
+
+Result<> pair_is_free(Transaction& db, std::int64_t tenant, const pb::Check& check)
+{
+    if (taken(db, tenant, identity_of(check.job(), check.target()), check.id()))
+        return pair_taken();
+    return {};
 }
 
 Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check)
@@ -150,6 +165,21 @@ Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredChe
         soci::use(check.folder_uid), soci::use(body), soci::use(modified), soci::use(id);
     set_probes(db, check.check, id);
     return *find_check(db, tenant, id);
+}
+
+Result<> update_checks(Transaction& db, std::int64_t tenant, const std::vector<StoredCheck>& checks)
+{
+    // Keys are judged row by row. So that two checks can change places, all leave theirs first.
+    for (const StoredCheck& each : checks) {
+        const std::int64_t id = each.check.id();
+        const std::string passing = std::to_string(id);
+        db.sql() << "UPDATE checks SET identity = :identity WHERE id = :id AND tenant_id = :tenant",
+            soci::use(passing), soci::use(id), soci::use(tenant);
+    }
+    for (const StoredCheck& each : checks)
+        if (auto updated = update_check(db, tenant, each); !updated)
+            return updated.error();
+    return {};
 }
 
 Result<> delete_check(Transaction& db, std::int64_t tenant, std::int64_t id)

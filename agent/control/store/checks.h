@@ -23,13 +23,23 @@ struct StoredCheck {
 std::string identity_of(std::string_view job, std::string_view target);
 
 std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id);
+/// By what is unique in a tenant.
+std::optional<StoredCheck> find_check(
+    Transaction& db, std::int64_t tenant, std::string_view job, std::string_view target);
 std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant);  ///< by id
+
+/// Whether no other check of the tenant has this job and target. @return Error "taken".
+Result<> pair_is_free(Transaction& db, std::int64_t tenant, const pb::Check& check);
 
 /// @return the check with its id and times; Error "taken" when job and target are in use,
 ///     "unauthorized" when the tenant is gone.
 Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check);
 /// @return Error "not_found" or "taken".
 Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check);
+/// Updates all or none: what they have together is judged at the end. @return Error "not_found" or
+/// "taken".
+Result<> update_checks(
+    Transaction& db, std::int64_t tenant, const std::vector<StoredCheck>& checks);
 /// @return Error "not_found".
 Result<> delete_check(Transaction& db, std::int64_t tenant, std::int64_t id);
 

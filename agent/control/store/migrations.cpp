@@ -119,7 +119,73 @@ constexpr Step second[] = {
     {"INSERT INTO change_counter (id, value, pruned) VALUES (1, 0, 0)"},
 };
 
-constexpr std::span<const Step> migrations[] = {first, second};
+// Sums stay when their tenant or probe goes: somebody may still have to pay for them. What an agent
+// has said so far is kept apart, by agent: its figures only grow, and the difference is what is
+// new.
+constexpr Step third[] = {
+    {"ALTER TABLE change_log ADD COLUMN kind INTEGER NOT NULL DEFAULT 0"},
+    {"ALTER TABLE probes ADD COLUMN k6_versions TEXT NOT NULL DEFAULT ''"},
+    {R"(CREATE TABLE adhoc (
+        id TEXT NOT NULL,
+        probe_id BIGINT NOT NULL REFERENCES probes (id) ON DELETE CASCADE,
+        tenant_id BIGINT NOT NULL REFERENCES tenants (id) ON DELETE CASCADE,
+        body TEXT NOT NULL,
+        created_us BIGINT NOT NULL,
+        PRIMARY KEY (id, probe_id)))"},
+    {"CREATE INDEX adhoc_by_probe ON adhoc (probe_id)"},
+    {R"(CREATE TABLE audit (
+        id {id},
+        at_us BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        entity TEXT NOT NULL,
+        request_id TEXT NOT NULL))"},
+    {R"(CREATE TABLE telemetry (
+        month TEXT NOT NULL,
+        tenant_id BIGINT NOT NULL,
+        probe_id BIGINT NOT NULL,
+        region_id INTEGER NOT NULL,
+        class TEXT NOT NULL,
+        labels_digest TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        executions BIGINT NOT NULL,
+        duration_s DOUBLE PRECISION NOT NULL,
+        sampled_executions BIGINT NOT NULL,
+        PRIMARY KEY (month, tenant_id, probe_id, region_id, class, labels_digest)))"},
+    {R"(CREATE TABLE telemetry_said (
+        probe_id BIGINT NOT NULL,
+        instance TEXT NOT NULL,
+        region_id INTEGER NOT NULL,
+        tenant_id BIGINT NOT NULL,
+        class TEXT NOT NULL,
+        labels_digest TEXT NOT NULL,
+        executions BIGINT NOT NULL,
+        duration_s DOUBLE PRECISION NOT NULL,
+        sampled_executions BIGINT NOT NULL,
+        said_us BIGINT NOT NULL,
+        PRIMARY KEY (probe_id, instance, region_id, tenant_id, class, labels_digest)))"},
+    {R"(CREATE TABLE check_alerts (
+        check_id BIGINT NOT NULL REFERENCES checks (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        threshold DOUBLE PRECISION NOT NULL,
+        period TEXT NOT NULL,
+        runbook_url TEXT NOT NULL,
+        status TEXT NOT NULL,
+        error TEXT NOT NULL,
+        created_s BIGINT NOT NULL,
+        modified_s BIGINT NOT NULL,
+        PRIMARY KEY (check_id, name)))"},
+    {"ALTER TABLE tenants ADD COLUMN settings TEXT NOT NULL DEFAULT ''"},
+};
+
+constexpr Step fourth[] = {
+    {"ALTER TABLE tenants ADD COLUMN metrics_instance BIGINT"},
+    {"ALTER TABLE tenants ADD COLUMN logs_instance BIGINT"},
+    {"CREATE UNIQUE INDEX tenants_without_stack ON tenants (org_id) WHERE stack_id IS NULL"},
+    {"ALTER TABLE check_alerts ADD COLUMN position INTEGER NOT NULL DEFAULT 0"},
+};
+
+constexpr std::span<const Step> migrations[] = {first, second, third, fourth};
 
 void apply(Transaction& db, const Dialect& dialect, const Step& step)
 {
@@ -134,20 +200,24 @@ void apply(Transaction& db, const Dialect& dialect, const Step& step)
 
 }  // namespace
 
-Result<> migrate(Transaction& db, const Dialect& dialect)
+Result<> migrate(Transaction& db, const Dialect& dialect, int upto)
 {
-    const int newest = static_cast<int>(std::size(migrations));
     const int version = dialect.schema_version(db.sql());
-    if (version > newest)
+    if (version > upto)
         return error("database", "was written by a newer version (schema {}, this one knows {})",
-            version, newest);
-    if (version == newest)
+            version, upto);
+    if (version == upto)
         return {};
-    for (const auto& steps : std::span{migrations}.subspan(static_cast<std::size_t>(version)))
-        for (const Step& step : steps)
+    for (int at = version; at < upto; ++at)
+        for (const Step& step : migrations[at])
             apply(db, dialect, step);
-    dialect.set_schema_version(db.sql(), newest);
+    dialect.set_schema_version(db.sql(), upto);
     return {};
+}
+
+int newest_schema()
+{
+    return static_cast<int>(std::size(migrations));
 }
 
 }  // namespace sonde::control

@@ -141,14 +141,32 @@ void write_back(
     db.sql() << "SELECT modified_us FROM probes WHERE id = :id", soci::use(id),
         soci::into(modified);
     modified = next_modified(db, modified);
-    const std::int64_t meta = before.meta_version + (meta_changed(before.probe, after) ? 1 : 0);
+    const bool changed = meta_changed(before.probe, after);
+    const std::int64_t meta = before.meta_version + (changed ? 1 : 0);
     db.sql() << "UPDATE probes SET name = :name, body = :body, meta_version = :meta, modified_us = "
                 ":now WHERE id = :id",
         soci::use(name), soci::use(body), soci::use(meta), soci::use(modified), soci::use(id);
-    if (!digest.empty())
-        db.sql() << "UPDATE probes SET token_digest = :digest WHERE id = :id", soci::use(digest),
-            soci::use(id);
-    db.touch(id);
+    if (changed)
+        db.touch(id, ChangeKind::probe_meta);
+    if (digest.empty())
+        return;
+    db.sql() << "UPDATE probes SET token_digest = :digest WHERE id = :id", soci::use(digest),
+        soci::use(id);
+    db.touch(id, ChangeKind::probe_token);
+}
+
+std::int64_t checks_of(Transaction& db, std::int64_t probe)
+{
+    std::int64_t checks = 0;
+    db.sql() << "SELECT count(*) FROM check_probes WHERE probe_id = :id", soci::use(probe),
+        soci::into(checks);
+    return checks;
+}
+
+void remove(Transaction& db, std::int64_t id)
+{
+    db.sql() << "DELETE FROM probes WHERE id = :id", soci::use(id);
+    db.touch(id, ChangeKind::probe_gone);
 }
 
 Error not_found(std::int64_t id)
@@ -218,6 +236,7 @@ Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb:
         return error("taken", "name: already in use");
     pb::Probe own = probe;
     own.set_public_(false);
+    own.mutable_capabilities()->clear_enableprotocolsecrets();  // for agents to say
     const std::string token = new_probe_token();
     const auto id = insert(db, tenant, own, "", sha256_hex(token));
     return ProbeWithToken{find_probe(db, id)->probe, token};
@@ -234,6 +253,8 @@ Result<ProbeWithToken> update_probe(
     pb::Probe after = probe;
     if (!probe.has_capabilities())
         *after.mutable_capabilities() = before->probe.capabilities();
+    after.mutable_capabilities()->set_enableprotocolsecrets(
+        before->probe.capabilities().enableprotocolsecrets());
     const std::string token = reset_token ? new_probe_token() : "";
     write_back(db, *before, after, token.empty() ? "" : sha256_hex(token));
     return ProbeWithToken{find_probe(db, probe.id())->probe, token};
@@ -244,13 +265,9 @@ Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id)
     const auto known = find_probe(db, id);
     if (!known || known->probe.tenantid() != tenant || known->probe.public_())
         return not_found(id);
-    std::int64_t checks = 0;
-    db.sql() << "SELECT count(*) FROM check_probes WHERE probe_id = :id", soci::use(id),
-        soci::into(checks);
-    if (checks > 0)
+    if (const std::int64_t checks = checks_of(db, id); checks > 0)
         return error("in_use", "probe {} is in use by {} checks", id, checks);
-    db.sql() << "DELETE FROM probes WHERE id = :id", soci::use(id);
-    db.touch(id);
+    remove(db, id);
     return {};
 }
 
@@ -280,14 +297,10 @@ Result<> apply_public_probes(Transaction& db, const std::vector<PublicProbe>& pr
         auto before = *find_probe(db, old);
         pb::Probe after = before.probe;
         after.set_deprecated(true);
-        std::int64_t checks = 0;
-        db.sql() << "SELECT count(*) FROM check_probes WHERE probe_id = :id", soci::use(old),
-            soci::into(checks);
-        if (checks == 0)
-            db.sql() << "DELETE FROM probes WHERE id = :id", soci::use(old);
+        if (checks_of(db, old) == 0)
+            remove(db, old);
         else if (!before.probe.deprecated())
             write_back(db, before, after, nobody);
-        db.touch(old);
     }
     return {};
 }

@@ -1,5 +1,8 @@
 #include "agent/control/store/sessions.h"
 
+#include "agent/base/text.h"
+
+#include <fmt/ranges.h>
 #include <soci/soci.h>
 
 namespace sonde::control::store {
@@ -96,6 +99,29 @@ void note_delivered(Transaction& db, std::int64_t probe, std::chrono::seconds af
                 "lease_session <> 0 AND lease_owner <> '' AND lease_since_us <= :begun AND "
                 "delivered_meta_version <> lease_meta_version",
         soci::use(probe), soci::use(begun);
+}
+
+void note_k6_versions(Transaction& db, std::int64_t probe, const std::vector<std::string>& versions)
+{
+    const std::string all = fmt::format("{}", fmt::join(versions, " "));
+    db.sql() << "UPDATE probes SET k6_versions = :all WHERE id = :id", soci::use(all),
+        soci::use(probe);
+}
+
+std::map<std::int64_t, std::vector<std::string>> k6_versions(Transaction& db, std::int64_t tenant)
+{
+    std::map<std::int64_t, std::vector<std::string>> out;
+    std::int64_t probe = 0;
+    std::string all;
+    soci::statement rows =
+        (db.sql().prepare << "SELECT id, k6_versions FROM probes WHERE k6_versions <> '' AND "
+                             "(tenant_id = :tenant OR public = 1)",
+            soci::use(tenant), soci::into(probe), soci::into(all));
+    rows.execute();
+    while (rows.fetch())
+        for (const auto version : text::split(all, ' '))
+            out[probe].emplace_back(version);
+    return out;
 }
 
 }  // namespace sonde::control::store

@@ -5,8 +5,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace sonde::control::store {
 
@@ -38,5 +40,11 @@ void expire_sessions(Transaction& db);
 /// What this probe's agent has is of the version of probe data that its session began with, if that
 /// was long enough ago.
 void note_delivered(Transaction& db, std::int64_t probe, std::chrono::seconds after);
+
+/// What an agent says of the k6 it has (spec 01 §11.3).
+void note_k6_versions(
+    Transaction& db, std::int64_t probe, const std::vector<std::string>& versions);
+/// Of the tenant's probes and all public ones that have said so.
+std::map<std::int64_t, std::vector<std::string>> k6_versions(Transaction& db, std::int64_t tenant);
 
 }  // namespace sonde::control::store

@@ -2,6 +2,7 @@
 
 #include "agent/control/store/records.h"
 
+#include <soci/boost-optional.h>
 #include <soci/soci.h>
 
 namespace sonde::control::store {
@@ -17,13 +18,8 @@ pb::RemoteInfo remote_of(const HostedInstance& instance, const std::string& pass
     return remote;
 }
 
-bool same(const pb::RemoteInfo& a, const pb::RemoteInfo& b)
-{
-    return a.SerializeAsString() == b.SerializeAsString();
-}
-
 /// Every probe that runs one of the tenant's checks, and the tenant's own.
-void touch_probes_of(Transaction& db, std::int64_t tenant)
+void touch_probes_of(Transaction& db, std::int64_t tenant, ChangeKind kind)
 {
     std::int64_t probe = 0;
     soci::statement rows = (db.sql().prepare << "SELECT id FROM probes WHERE tenant_id = :t UNION "
@@ -32,7 +28,68 @@ void touch_probes_of(Transaction& db, std::int64_t tenant)
         soci::use(tenant), soci::use(tenant), soci::into(probe));
     rows.execute();
     while (rows.fetch())
-        db.touch(probe);
+        db.touch(probe, kind);
+}
+
+bool runs_checks(const pb::Tenant& tenant)
+{
+    return tenant.status() == pb::TenantStatus{} && tenant.has_metricsremote() &&
+           tenant.has_eventsremote();
+}
+
+/// What agents are told of a tenant.
+std::string record_of(pb::Tenant tenant)
+{
+    tenant.clear_status();
+    tenant.clear_reason();
+    tenant.clear_created();
+    tenant.clear_modified();
+    return tenant.SerializeAsString();
+}
+
+/// What the directory says of a tenant: limits, labels for costs, secret store.
+void take(pb::Tenant& tenant, const std::optional<TenantLimits>& limits, const Stack* stack)
+{
+    tenant.clear_limits();
+    tenant.clear_costattributionlabels();
+    tenant.clear_secretstore();
+    if (limits)
+        *tenant.mutable_limits() = limits->limits;
+    if (!stack)
+        return;
+    for (const std::string& label : stack->cost_attribution_labels)
+        tenant.add_costattributionlabels(label);
+    if (stack->secret_store)
+        *tenant.mutable_secretstore() = *stack->secret_store;
+}
+
+std::int64_t insert(Transaction& db, const pb::Tenant& tenant)
+{
+    const std::int64_t now = db.now_us();
+    const std::string body = to_column(db, tenant);
+    const std::int64_t organization = tenant.orgid();
+    const std::int64_t stack = tenant.stackid();
+    soci::indicator has_stack = stack == 0 ? soci::i_null : soci::i_ok;
+    std::int64_t id = 0;
+    db.sql() << "INSERT INTO tenants (org_id, stack_id, status, body, created_us, modified_us) "
+                "VALUES (:org, :stack, 0, :body, :now, :now2) RETURNING id",
+        soci::use(organization), soci::use(stack, has_stack), soci::use(body), soci::use(now),
+        soci::use(now), soci::into(id);
+    return id;
+}
+
+std::optional<std::int64_t> tenant_of_stack(Transaction& db, std::int64_t stack)
+{
+    std::int64_t id = 0;
+    db.sql() << "SELECT id FROM tenants WHERE stack_id = :stack", soci::use(stack), soci::into(id);
+    return db.sql().got_data() ? std::optional{id} : std::nullopt;
+}
+
+void note_instances(Transaction& db, std::int64_t tenant, std::int64_t metrics, std::int64_t logs)
+{
+    db.sql() << "UPDATE tenants SET metrics_instance = :metrics, logs_instance = :logs "
+                "WHERE id = :id",
+        soci::use(metrics), soci::use(logs), soci::use(tenant);
 }
 
 std::int64_t modified_us_of(Transaction& db, std::int64_t id)
@@ -79,44 +136,95 @@ std::optional<pb::Tenant> find_tenant(Transaction& db, std::int64_t id)
 pb::Tenant install_tenant(Transaction& db, const Organization& organization, const Stack& stack,
     const HostedInstance& metrics, const HostedInstance& logs, const std::string& password)
 {
-    std::int64_t id = 0;
-    db.sql() << "SELECT id FROM tenants WHERE stack_id = :stack", soci::use(stack.id),
-        soci::into(id);
-    const bool known = db.sql().got_data();
-    pb::Tenant tenant = known ? *find_tenant(db, id) : pb::Tenant{};
-    const pb::RemoteInfo new_metrics = remote_of(metrics, password);
-    const pb::RemoteInfo new_logs = remote_of(logs, password);
-    const std::string limits_before = tenant.limits().SerializeAsString();
+    const auto known = tenant_of_stack(db, stack.id);
+    pb::Tenant tenant = known ? *find_tenant(db, *known) : pb::Tenant{};
+    const std::string before = tenant.SerializeAsString();
     tenant.set_orgid(organization.id);
     tenant.set_stackid(stack.id);
-    tenant.clear_limits();
-    if (stack.limits)
-        *tenant.mutable_limits() = stack.limits->limits;
-    tenant.clear_costattributionlabels();
-    for (const std::string& label : stack.cost_attribution_labels)
-        tenant.add_costattributionlabels(label);
-    const bool changed = !same(tenant.metricsremote(), new_metrics) ||
-                         !same(tenant.eventsremote(), new_logs) ||
-                         limits_before != tenant.limits().SerializeAsString();
-    *tenant.mutable_metricsremote() = new_metrics;
-    *tenant.mutable_eventsremote() = new_logs;
-    if (known) {
-        if (changed)
-            save_tenant(db, tenant, true);
-        return tenant;
-    }
-    const std::int64_t now = db.now_us();
-    const std::string body = to_column(db, tenant);
-    db.sql() << "INSERT INTO tenants (org_id, stack_id, status, body, created_us, modified_us) "
-                "VALUES (:org, :stack, 0, :body, :now, :now2) RETURNING id",
-        soci::use(organization.id), soci::use(stack.id), soci::use(body), soci::use(now),
-        soci::use(now), soci::into(id);
-    return *find_tenant(db, id);
+    take(tenant, stack.limits, &stack);
+    *tenant.mutable_metricsremote() = remote_of(metrics, password);
+    *tenant.mutable_eventsremote() = remote_of(logs, password);
+    const std::int64_t id = known ? *known : insert(db, tenant);
+    note_instances(db, id, metrics.id, logs.id);
+    if (!known)
+        return *find_tenant(db, id);
+    if (before != tenant.SerializeAsString())
+        save_tenant(db, tenant);
+    return tenant;
 }
 
-void save_tenant(Transaction& db, pb::Tenant& tenant, bool probes_must_hear)
+std::vector<Registered> tenants_of(Transaction& db, std::int64_t organization)
+{
+    std::vector<Registered> found;
+    std::int64_t id = 0;
+    boost::optional<std::int64_t> metrics;
+    boost::optional<std::int64_t> logs;
+    soci::statement rows =
+        (db.sql().prepare << "SELECT id, metrics_instance, logs_instance FROM tenants WHERE org_id "
+                             "= :org AND id <> :operator ORDER BY id",
+            soci::use(organization), soci::use(operator_tenant), soci::into(id),
+            soci::into(metrics), soci::into(logs));
+    rows.execute();
+    const auto optional = [](const boost::optional<std::int64_t>& value) {
+        return value ? std::optional{*value} : std::nullopt;
+    };
+    while (rows.fetch())
+        found.push_back({id, optional(metrics), optional(logs)});
+    return found;
+}
+
+std::int64_t add_tenant(Transaction& db, const Directory& directory, std::int64_t organization)
+{
+    pb::Tenant tenant;
+    tenant.set_orgid(organization);
+    take(tenant, directory.default_limits(), nullptr);
+    return insert(db, tenant);
+}
+
+void select_instances(Transaction& db, pb::Tenant& tenant, const Stack* stack,
+    const HostedInstance& metrics, const HostedInstance& logs, const std::string& password)
 {
     const std::int64_t id = tenant.id();
+    const auto owner = stack ? tenant_of_stack(db, stack->id) : std::nullopt;
+    const std::string before = tenant.SerializeAsString();
+    if (stack && owner.value_or(id) == id) {
+        tenant.set_stackid(stack->id);
+        take(tenant, stack->limits, stack);
+        db.sql() << "UPDATE tenants SET stack_id = :stack WHERE id = :id", soci::use(stack->id),
+            soci::use(id);
+    }
+    *tenant.mutable_metricsremote() = remote_of(metrics, password);
+    *tenant.mutable_eventsremote() = remote_of(logs, password);
+    note_instances(db, id, metrics.id, logs.id);
+    if (before != tenant.SerializeAsString())
+        save_tenant(db, tenant);
+}
+
+void apply_directory(Transaction& db, const Directory& directory)
+{
+    std::vector<std::int64_t> ids;
+    std::int64_t id = 0;
+    soci::statement rows = (db.sql().prepare << "SELECT id FROM tenants WHERE id <> :operator",
+        soci::use(operator_tenant), soci::into(id));
+    rows.execute();
+    while (rows.fetch())
+        ids.push_back(id);
+    for (const std::int64_t each : ids) {
+        pb::Tenant tenant = *find_tenant(db, each);
+        const Stack* stack = directory.stack(tenant.orgid(), tenant.stackid());
+        if (tenant.stackid() != 0 && !stack)
+            continue;
+        const std::string before = tenant.SerializeAsString();
+        take(tenant, stack ? stack->limits : directory.default_limits(), stack);
+        if (before != tenant.SerializeAsString())
+            save_tenant(db, tenant);
+    }
+}
+
+void save_tenant(Transaction& db, pb::Tenant& tenant)
+{
+    const std::int64_t id = tenant.id();
+    const pb::Tenant before = find_tenant(db, id).value_or(pb::Tenant{});
     const std::int64_t modified = next_modified(db, modified_us_of(db, id));
     const std::string body = to_column(db, tenant);
     const int status = tenant.status();
@@ -124,8 +232,24 @@ void save_tenant(Transaction& db, pb::Tenant& tenant, bool probes_must_hear)
         << "UPDATE tenants SET status = :status, body = :body, modified_us = :now WHERE id = :id",
         soci::use(status), soci::use(body), soci::use(modified), soci::use(id);
     tenant.set_modified(seconds(modified));
-    if (probes_must_hear)
-        touch_probes_of(db, id);
+    if (runs_checks(before) != runs_checks(tenant))
+        touch_probes_of(db, id, ChangeKind::tenant_status);
+    if (record_of(before) != record_of(tenant))
+        touch_probes_of(db, id, ChangeKind::tenant_config);
+}
+
+std::string find_settings(Transaction& db, std::int64_t tenant)
+{
+    std::string settings;
+    db.sql() << "SELECT settings FROM tenants WHERE id = :id", soci::use(tenant),
+        soci::into(settings);
+    return settings;
+}
+
+void save_settings(Transaction& db, std::int64_t tenant, const std::string& settings)
+{
+    db.sql() << "UPDATE tenants SET settings = :settings WHERE id = :id", soci::use(settings),
+        soci::use(tenant);
 }
 
 Result<> delete_tenant(Transaction& db, std::int64_t id)

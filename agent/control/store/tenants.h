@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace sonde::control::store {
 
@@ -20,14 +22,42 @@ Error tenant_gone();  ///< "unauthorized"
 /// The tenant with its remotes' passwords; nullopt: there is none. The operator's is not found.
 std::optional<pb::Tenant> find_tenant(Transaction& db, std::int64_t id);
 
-/// Registers a stack, or renews what is known of it (spec 04 §7.4): remotes of the two instances,
-/// `password` for both, limits of the directory. Probes concerned are touched.
+// --- registration (spec 04 §7.4 to §7.7)
+
+/// Registers a stack, or renews what is known of it: remotes of the two instances, `password` for
+/// both, limits of the directory. Probes concerned are touched.
 pb::Tenant install_tenant(Transaction& db, const Organization& organization, const Stack& stack,
     const HostedInstance& metrics, const HostedInstance& logs, const std::string& password);
 
-/// Saves what has changed in a tenant and sets its `modified`.
-/// @param probes_must_hear remotes or status changed.
-void save_tenant(Transaction& db, pb::Tenant& tenant, bool probes_must_hear);
+/// A tenant of an organisation and the instances that were selected for it, if they were.
+struct Registered {
+    std::int64_t tenant = 0;
+    std::optional<std::int64_t> metrics_instance;
+    std::optional<std::int64_t> logs_instance;
+};
+std::vector<Registered> tenants_of(Transaction& db, std::int64_t organization);  ///< by id
+
+/// A tenant without a stack and without remotes.
+std::int64_t add_tenant(Transaction& db, const Directory& directory, std::int64_t organization);
+
+/// Gives a tenant the remotes of two instances. A `stack` is bound to it unless another tenant has
+/// it; null: the tenant's own stays.
+void select_instances(Transaction& db, pb::Tenant& tenant, const Stack* stack,
+    const HostedInstance& metrics, const HostedInstance& logs, const std::string& password);
+
+/// Brings limits, cost attribution labels and secret stores of all tenants to what the directory
+/// says. Tenants whose stack is no longer in it keep theirs (spec 04 §7.1, §7.2).
+void apply_directory(Transaction& db, const Directory& directory);
+
+// --- what a tenant has and does
+
+/// Saves what has changed in a tenant, sets its `modified`, and touches the probes that must hear
+/// of it (spec 04 §9.4).
+void save_tenant(Transaction& db, pb::Tenant& tenant);
+
+/// What the pages of the UI remember, as they gave it; empty: nothing yet.
+std::string find_settings(Transaction& db, std::int64_t tenant);
+void save_settings(Transaction& db, std::int64_t tenant, const std::string& settings);
 
 /// Deletes a tenant with its tokens. @return Error "not_empty" with both counts.
 Result<> delete_tenant(Transaction& db, std::int64_t id);

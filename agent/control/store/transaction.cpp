@@ -38,11 +38,19 @@ std::int64_t Transaction::now_us() const
     return *now_us_;
 }
 
+std::set<std::int64_t> Transaction::touched() const
+{
+    std::set<std::int64_t> probes;
+    for (const Change& change : changes_)
+        probes.insert(change.probe);
+    return probes;
+}
+
 void Transaction::record_changes()
 {
-    if (touched_.empty())
+    if (changes_.empty())
         return;
-    store::add_changes(*this, touched_);
+    store::add_changes(*this, changes_);
     dialect_.announce(sql_);
 }
 

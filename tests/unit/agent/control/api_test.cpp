@@ -1,376 +1,285 @@
-#include "agent/control/api.h"
-#include "tests/support/loop.h"
-#include "tests/support/scratch_folder.h"
-#include "tests/support/test_database.h"
-
-#include <boost/asio/thread_pool.hpp>
-#include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
+// What holds for all calls of the HTTP API (spec 04 §1).
+#include "tests/unit/agent/control/api_fixture.h"
 
 using namespace sonde;
-using boost::beast::http::verb;
-using control::HttpReply;
-using control::HttpRequest;
-using nlohmann::json;
-namespace asio = boost::asio;
+using namespace sonde::tests;
+using control::Credential;
+using control::Route;
 
 namespace {
 
-constexpr auto directory_text = R"(version: 1
-organizations:
-  - id: 1000
-    slug: acme
-    name: Acme Inc
-    publisher_tokens:
-      - {name: p, sha256: "PUBLISHER", stacks: [3]}
-    hosted_instances:
-      - {id: 1, type: prometheus, name: acme-prom, url: "https://mimir.example.net"}
-      - {id: 2, type: logs, name: acme-logs, url: "https://loki.example.net"}
-      - {id: 5, type: prometheus, name: other, url: "https://other.example.net"}
-    stacks:
-      - {id: 3, slug: acme, name: Acme, metrics_instance_id: 1, logs_instance_id: 2}
-      - {id: 4, slug: more, name: More}
-)";
+/// A path of a route, with an id that names nothing.
+std::string path_of(const Route& route, const std::string& id = "999999")
+{
+    std::string path{route.path.substr(std::string_view{"/api/v1/"}.size())};
+    if (const auto at = path.find("{id}"); at != std::string::npos)
+        path.replace(at, 4, id);
+    return path;
+}
 
-struct Fixture {
-    asio::io_context loop;
-    boost::asio::thread_pool workers{2};
-    tests::ScratchFolder folder;
-    tests::TestDatabase database{folder};
-    config::ControlConfig config;
-    control::Feed feed{loop.get_executor()};
-    control::Store store{workers, feed};
-    std::shared_ptr<const control::Directory> directory;
-    control::Api api{control::ApiParts{store, config, [this] { return directory; }}};
-    std::string token;
-    HttpReply last;
+/// The token that lets a call of this route come to its body.
+std::string token_for(const Route& route, const std::string& access)
+{
+    return route.credential == Credential::publisher ? "pub-acme" : access;
+}
 
-    Fixture()
-    {
-        std::string text = directory_text;
-        text.replace(text.find("PUBLISHER"), 9, control::sha256_hex("pub-acme"));
-        config.directory = text;
-        auto loaded = control::Directory::load(config);
-        REQUIRE_MESSAGE(loaded.has_value(), (loaded ? std::string{} : loaded.error().message));
-        directory = *loaded;
-        const auto opened = store.open(database.database(), database.seal());
-        REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().message));
-        token = "pub-acme";
-    }
+struct Answered {
+    verb method;
+    std::string_view target;
+    int status;
+    std::string_view allow = "";
+};
 
-    json call(
-        verb method, const std::string& target, const std::string& body = "", int expected = 200)
-    {
-        HttpRequest request{method, "/api/v1/" + target, 11};
-        if (!token.empty())
-            request.set("Authorization", "Bearer " + token);
-        request.body() = body;
-        return send(request, expected);
-    }
+struct Authorized {
+    std::vector<std::string> headers;
+    std::string_view msg;  ///< empty: the call is served
+};
 
-    json send(const HttpRequest& request, int expected)
-    {
-        const net::HttpPeer peer;
-        last = tests::await(loop, api.handle(request, peer));
-        CAPTURE(std::string{request.target()});
-        CAPTURE(request.body());
-        CAPTURE(last.body());
-        CHECK(last.result_int() == static_cast<unsigned>(expected));
-        const json answer = json::parse(last.body(), nullptr, false);
-        if (expected >= 400) {  // spec 04 §1.8: all three, always
-            CHECK(answer["code"] == expected);
-            CHECK(answer["msg"].is_string());
-            CHECK(!answer["err"].get<std::string>().empty());
-        }
-        return answer;
-    }
-
-    json post(const std::string& target, const json& body, int expected = 200)
-    {
-        return call(verb::post, target, body.dump(), expected);
-    }
-
-    void install()
-    {
-        token = post("register/install",
-            {{"stackId", 3}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}})["accessToken"];
-    }
-
-    std::int64_t add_probe(const std::string& name = "mine")
-    {
-        return post("probe/add",
-            {{"name", name}, {"latitude", 41.40338}, {"longitude", 2.17403}})["probe"]["id"];
-    }
-
-    static json check(std::int64_t probe)
-    {
-        return {{"job", "shop"}, {"target", "example.org"}, {"frequency", 10000}, {"timeout", 3000},
-            {"enabled", true}, {"probes", {probe}},
-            {"labels", {{{"name", "team"}, {"value", "web"}}}},
-            {"settings", {{"ping", json::object()}}}};
-    }
+struct Media {
+    std::string_view type;
+    std::string_view encoding;
+    int status;
 };
 
 }  // namespace
 
 TEST_SUITE("agent/control/api")
 {
-    TEST_CASE_FIXTURE(Fixture, "register/install: a tenant, its instances, a new token each time")
+    TEST_CASE_FIXTURE(ApiFixture, "paths and methods")
     {
-        const json wanted = {{"stackId", 3}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}};
-        const json first = post("register/install", wanted);
-        const json second = post("register/install", wanted);
-        CHECK(first["tenantInfo"]["id"] == 2);
-        CHECK(first["tenantInfo"]["id"] == second["tenantInfo"]["id"]);
-        CHECK(first["accessToken"] != second["accessToken"]);
-        CHECK(first["accessToken"].get<std::string>().size() == 70);
-        CHECK(first["tenantInfo"]["metricInstance"]["type"] == "prometheus");
-        CHECK(first["tenantInfo"]["metricInstance"]["orgSlug"] == "acme");
-        CHECK_FALSE(first["tenantInfo"]["logInstance"].contains("currentDpm"));
-
-        CHECK(post("register/install",
-                  {{"stackId", 4}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}},
-                  400)["err"] == "stackId: unknown stack");
-        CHECK(post("register/install",
-                  {{"stackId", 9}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}},
-                  400)["err"] == "stackId: unknown stack");
-        post("register/install", {{"stackId", 3}, {"metricsInstanceId", 5}, {"logsInstanceId", 2}},
-            400);
-        post("register/install", {{"stackId", 3}, {"metricsInstanceId", 2}, {"logsInstanceId", 2}},
-            400);
-        post("register/install", {{"stackId", 3}, {"metricsInstanceId", 1}}, 400);
-        post("register/install",
-            {{"stackId", "3"}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}}, 400);
-        token = "nobody";
-        CHECK(post("register/install", wanted, 401)["err"] == "invalid API token");
-        token = first["accessToken"];
-        post("register/install", wanted, 401);  // an access token is no publisher token
-    }
-
-    TEST_CASE_FIXTURE(Fixture, "tokens: create, validate, refresh, delete")
-    {
-        install();
-        const std::string first = token;
-        CHECK(call(verb::post, "token/validate")["isValid"] == true);
-        const json made = call(verb::post, "token/create");
-        CHECK(made["accessToken"] == made["token"]);
-        const json fresh = call(verb::post, "token/refresh");
-        CHECK(call(verb::post, "token/validate", "", 401)["msg"] ==
-              "invalid API authorization token");
-        token = fresh["token"];
-        CHECK(call(verb::delete_, "token/delete")["msg"] == "token deleted");
-        call(verb::post, "token/validate", "", 401);
-        call(verb::delete_, "token/delete", "", 401);
-        token = made["token"];
-        config.max_tokens_per_tenant = 1;
-        call(verb::post, "token/create", "", 409);
-        token.clear();
-        CHECK(call(verb::post, "token/create", "", 401)["err"] == "missing API token");
-        CHECK(last["WWW-Authenticate"] == "Bearer");
-        token = "pub-acme";
-        call(verb::post, "token/create", "", 401);
-    }
-
-    TEST_CASE_FIXTURE(Fixture, "probes: add, update with and without a new token, list, delete")
-    {
-        install();
-        const json added = post("probe/add",
-            {{"name", "mine"}, {"latitude", 41.40338}, {"longitude", 2.17403}, {"provider", "x"}});
-        const json& probe = added["probe"];
-        CHECK(added["token"].get<std::string>().size() == 64);
-        CHECK(probe["latitude"] == 41.40338);
-        CHECK(probe["created"] == probe["modified"]);
-        CHECK(probe["onlineChange"] == probe["created"]);
-        CHECK(probe["online"] == false);
-        CHECK(probe["labels"] == json::array());
-        CHECK(probe["capabilities"].is_object());
-
-        json changed = probe;
-        changed["region"] = "EMEA";
-        const json updated = post("probe/update", changed);
-        CHECK(updated["probe"]["region"] == "EMEA");
-        CHECK(updated["probe"]["modified"] > probe["modified"]);
-        CHECK_FALSE(updated.contains("token"));
-        CHECK(post("probe/update?reset-token", changed)["token"] != added["token"]);
-        CHECK(post("probe/update?reset-token=true", changed).contains("token"));
-        post("probe/update?reset-token=false", changed, 400);
-
-        post("probe/add", {{"name", "mine"}}, 409);
-        post("probe/add", {{"name", ""}}, 400);
-        post("probe/add", {{"name", "x"}, {"latitude", 91}}, 400);
-        post("probe/add", {{"name", "x"}, {"longitude", -181}}, 400);
-        post("probe/update", {{"name", "mine"}, {"tenantId", probe["tenantId"]}}, 400);
-        post("probe/update", {{"id", probe["id"]}, {"name", "mine"}}, 400);
-        post("probe/update", {{"id", probe["id"]}, {"tenantId", 77}, {"name", "mine"}}, 400);
-        post("probe/update", {{"id", 999}, {"tenantId", probe["tenantId"]}, {"name", "mine"}}, 404);
-
-        const std::string id = probe["id"].dump();
-        CHECK(call(verb::get, "probe/list").size() == 1);
-        CHECK(call(verb::get, "probe/" + id)["name"] == "mine");
-        call(verb::get, "probe/999", "", 404);
-        post("check/add", check(probe["id"]));
-        CHECK(call(verb::delete_, "probe/delete/" + id, "", 409)["err"] == "probe in use");
-        call(verb::delete_, "check/delete/1");
-        const json deleted = call(verb::delete_, "probe/delete/" + id);
-        CHECK(deleted["probeID"] == deleted["probeId"]);
-        call(verb::delete_, "probe/delete/" + id, "", 404);
-        call(verb::delete_, "probe/delete/x", "", 400);
-    }
-
-    TEST_CASE_FIXTURE(Fixture, "checks: add, update, list, delete, and each refusal")
-    {
-        install();
-        const auto probe = add_probe();
-        const json added = post("check/add", check(probe));
-        CHECK(added["id"] == 1);
-        CHECK(added["tenantId"] == 2);
-        CHECK(added["alertSensitivity"] == "none");
-        CHECK(added["basicMetricsOnly"] == false);
-        CHECK(added["created"] == added["modified"]);
-        const json conflict = post("check/add", check(probe), 409);
-        CHECK(conflict["msg"] == "Failed to add check to database");
-        CHECK(conflict["err"] == "target/job combination already exists");
-
-        const auto refused = [&](const char* pointer, const json& value, const std::string& err) {
-            json bad = check(probe);
-            bad["job"] = "other";
-            bad[json::json_pointer{pointer}] = value;
-            const json answer = post("check/add", bad, 400);
-            CAPTURE(answer.dump());
-            CHECK(answer["err"].get<std::string>().starts_with(err));
+        const Answered table[] = {
+            {verb::get, "nothing", 404},
+            {verb::options, "nothing", 404},
+            {verb::get, "check/list/more", 404},
+            {verb::get, "check%2Flist", 404},
+            {verb::get, "", 404},
+            {verb::get, "check/add", 405, "POST"},
+            {verb::put, "check/add", 405, "POST"},
+            {verb::delete_, "check/list", 405, "GET, HEAD"},
+            {verb::get, "check/validate", 405, "POST"},
+            {verb::post, "check/7", 405, "GET, HEAD"},
+            {verb::post, "check/abc", 405, "GET, HEAD"},
+            {verb::delete_, "check/7/alerts", 405, "GET, HEAD, PUT"},
+            {verb::options, "check/7/alerts", 204, "GET, HEAD, PUT"},
+            {verb::options, "check/add", 204, "POST"},
+            {verb::get, "//check//list/", 200},
+            {verb::head, "check/list", 200},
+            {verb::get, "%63heck/%6Cist", 200},
+            {verb::get, "check/list?includeAlerts=", 200},
+            {verb::get, "check/abc", 400},
+            {verb::get, "check/-1", 400},
+            {verb::get, "check/+1", 400},
+            {verb::get, "check/1.0", 400},
+            {verb::get, "check/9223372036854775808", 400},
+            {verb::get, "check/99999999999999999999", 400},
+            {verb::get, "check/9223372036854775807", 404},
+            {verb::get, "check/0", 404},
+            {verb::get, "check/0000000000000000001", 404},
+            {verb::get, "check/abc/alerts", 400},
+            {verb::get, "check/1/alerts", 404},
+            {verb::delete_, "check/delete/abc", 400},
+            {verb::delete_, "probe/delete/1", 404},
+            {verb::delete_, "tenant/delete/1", 404},
         };
-        refused("/probes", json::array(), "probes: at least one");
-        refused("/probes", {0}, "probes[0]");
-        refused("/probes", {99}, "probes: 99 not available");
-        refused("/target", "", "target:");
-        refused("/target", "localhost", "target:");
-        refused("/job", " ", "job:");
-        refused("/settings", json::object(), "settings: exactly one");
-        refused("/settings/tcp", json::object(), "settings: exactly one");
-        refused(
-            "/settings", {{"traceroute", json::object()}}, "settings.traceroute: not supported");
-        refused("/frequency", 999, "frequency: must be between 1000 and 120000");
-        refused("/timeout", 10001, "timeout: must be between");
-        refused("/timeout", 999, "timeout: must be between");
-        refused("/offset", -1, "offset:");
-        refused("/alertSensitivity", "loud", "alertSensitivity: unknown value");
-        refused("/labels/0/name", "a-b", "labels[0].name");
-        refused("/labels/0/name", "__a", "labels[0].name: must not begin with __");
-        refused("/labels/0/value", std::string(33, 'x'), "labels[0].value");
-        refused("/settings/ping/payloadSize", 65500, "settings.ping.payloadSize");
-        refused("/settings/ping/sourceIpAddress", "here", "settings.ping.sourceIpAddress");
-        refused("/settings/ping/ipVersion", "V5", "settings.ping.ipVersion");
-        refused("/frequency", "10000", "frequency:");
-        refused("/frequency", 10000.5, "frequency:");
-        refused("/settings", {{"http", {{"oauth2Config", {{"clientId", "x"}}}}}},
-            "settings.http.oauth2Config: not supported");
-        refused("/settings", {{"http", {{"proxyURL", "socks5://p.example.net"}}}},
-            "settings.http.proxyURL: ");
-        refused("/settings", {{"http", {{"failIfBodyMatchesRegexp", {"("}}}}},
-            "settings.http.failIfBodyMatchesRegexp[0]");
-        refused("/settings", {{"dns", json::object()}}, "settings.dns.server");
-
-        json update = added;
-        update["enabled"] = false;
-        const json updated = post("check/update", update);
-        CHECK(updated["enabled"] == false);
-        CHECK(updated["modified"] > added["modified"]);
-        CHECK(updated["created"] == added["created"]);
-        update["tenantId"] = 3;
-        post("check/update", update, 400);
-        update["tenantId"] = 2;
-        update["id"] = 77;
-        post("check/update", update, 404);
-        update.erase("id");
-        post("check/update", update, 400);
-
-        json second = check(probe);
-        second["job"] = "second";
-        second["folderUid"] = "f1";
-        CHECK(post("check/add", second)["folderUid"] == "f1");
-        second["id"] = 2;
-        second["tenantId"] = 2;
-        second["job"] = "shop";
-        CHECK(post("check/update", second, 409)["msg"] == "cannot update database");
-        CHECK(call(verb::get, "check/list").size() == 2);
-        CHECK(call(verb::get, "check/1")["job"] == "shop");
-        CHECK(call(verb::delete_, "check/delete/1")["checkId"] == 1);
-        CHECK(call(verb::delete_, "check/delete/1", "", 404)["msg"] == "check 1 not found");
-        call(verb::get, "check/1", "", 404);
+        install();
+        for (const Answered& row : table) {
+            CAPTURE(row.target);
+            call(row.method, std::string{row.target}, "", row.status);
+            CHECK(std::string_view{last["Allow"]} == row.allow);
+        }
+        // As a proxy may send it.
+        auto absolute = request(verb::get, "");
+        absolute.target("http://sonde.example.org/api/v1/check/list?includeAlerts=1");
+        send(absolute, 200);
     }
 
-    TEST_CASE_FIXTURE(Fixture, "the tenant: passwords are masked, a masked one is kept")
+    TEST_CASE_FIXTURE(ApiFixture, "an unknown path is no path, with or without a credential")
     {
-        install();
-        const json tenant = call(verb::get, "tenant");
-        CHECK(tenant["id"] == 2);
-        CHECK(tenant["status"] == 0);
-        CHECK(tenant["metricsRemote"]["password"] == "<encrypted>");
-        CHECK(tenant["metricsRemote"]["url"] == "https://mimir.example.net/api/prom");
-        CHECK(last.body().find("pub-acme") == std::string::npos);
-        json update = {{"id", 2}, {"status", {{"code", 1}, {"reason", "unpaid"}}}};
-        const json updated = post("tenant/update", update);
-        CHECK(updated["msg"] == "tenant updated");
-        CHECK(updated["status"] == 1);
-        CHECK(updated["tenant"]["reason"] == "unpaid");
-        CHECK(updated["modified"] > tenant["modified"]);
-        post("tenant/update", {{"id", 9}}, 400);
-        post("tenant/update", {{"id", 2}, {"status", {{"code", 2}, {"reason", ""}}}}, 400);
-        post("tenant/update", {{"id", 2}, {"metricsRemote", {{"url", "ftp://x"}}}}, 400);
-        call(verb::delete_, "tenant/delete/9", "", 404);
-        add_probe();
-        CHECK(call(verb::delete_, "tenant/delete/2", "", 409)["err"] == "tenant not empty");
-        call(verb::delete_, "probe/delete/1");
-        CHECK(call(verb::delete_, "tenant/delete/2")["tenantId"] == 2);
-        call(verb::get, "tenant", "", 401);
-    }
-
-    TEST_CASE_FIXTURE(Fixture, "the HTTP layer: paths, methods, media types, headers")
-    {
-        call(verb::get, "nothing", "", 404);
-        install();
+        token.clear();
+        get("nothing", 404);
         call(verb::get, "check/add", "", 405);
-        CHECK(std::string{last["Allow"]} == "POST, OPTIONS");
-        call(verb::get, "//check//list/");
-        CHECK(last["Cache-Control"] == "no-store");
-        CHECK(last["X-Content-Type-Options"] == "nosniff");
-        CHECK(!std::string{last["X-Request-Id"]}.empty());
-        call(verb::get, "check/99999999999999999999", "", 400);
-        call(verb::post, "check/add", "{", 400);
-        call(verb::post, "check/add", "", 400);
-        call(verb::post, "check/add", "[]", 400);
-
-        HttpRequest request{verb::post, "/api/v1/check/add", 11};
-        request.set("Authorization", "bearer  " + token);
-        request.set("Content-Type", "text/plain");
-        request.set("X-Request-Id", "abc-1");
-        send(request, 415);
-        CHECK(last["X-Request-Id"] == "abc-1");
-        request.set("Content-Type", "Application/JSON; charset=\"UTF-8\"");
-        send(request, 400);
-        request.set("Content-Encoding", "gzip");
-        send(request, 415);
-        request.insert("Authorization", "Bearer other");
-        send(request, 401);
+        get("check/abc", 400);
     }
 
-    TEST_CASE_FIXTURE(Fixture, "what one tenant has another does not see")
+    TEST_CASE_FIXTURE(ApiFixture, "who may call: the header")
+    {
+        constexpr std::string_view missing = "authorization token required";
+        constexpr std::string_view unknown = "invalid API authorization token";
+        install();
+        const std::string& t = token;
+        const Authorized table[] = {
+            {{"Bearer " + t}, ""},
+            {{"bearer   " + t + "  "}, ""},
+            {{"BEARER " + t}, ""},
+            {{}, missing},
+            {{""}, missing},
+            {{"Bearer"}, missing},
+            {{"Bearer   "}, missing},
+            {{t}, missing},
+            {{"Basic YTpi"}, missing},
+            {{"Bearer\t" + t}, missing},
+            {{"Bearer " + t, "Bearer " + t}, missing},
+            {{"Bearer nonsense"}, unknown},
+            {{"Bearer " + t + "x"}, unknown},
+            {{"Bearer " + t + " x"}, unknown},
+            {{"Bearer pub-acme"}, unknown},
+            {{"Bearer adm-acme"}, unknown},
+        };
+        for (const Authorized& row : table) {
+            HttpRequest request{verb::get, "/api/v1/check/list", 11};
+            for (const std::string& each : row.headers)
+                request.insert("Authorization", each);
+            const json answer = send(request, row.msg.empty() ? 200 : 401);
+            if (row.msg.empty())
+                continue;
+            CAPTURE(row.headers.size());
+            CHECK(answer["msg"] == row.msg);
+            CHECK(
+                answer["err"] == (row.msg == missing ? "missing API token" : "invalid API token"));
+            CHECK(last["WWW-Authenticate"] == "Bearer");
+        }
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "every route asks for its credential before anything else")
+    {
+        install();
+        const std::string access = token;
+        for (const Route& route : control::all_routes()) {
+            const bool in_header =
+                route.credential == Credential::access || route.credential == Credential::publisher;
+            for (const char* wrong : {"", "nonsense", "adm-acme"}) {
+                token = wrong;
+                auto call = request(route.method, path_of(route), "{");
+                call.set("Content-Type", "text/plain");
+                if (in_header)
+                    send(call, 401);
+            }
+            token = route.credential == Credential::publisher ? access : "pub-acme";
+            if (in_header)
+                send(request(route.method, path_of(route)), 401);
+        }
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "media types")
+    {
+        const Media table[] = {
+            {"application/json", "", 400},
+            {"Application/JSON; charset=\"UTF-8\"", "", 400},
+            {"application/json;charset=utf-8; profile=x", "identity", 400},
+            {"application/json; charset=latin1", "", 415},
+            {"application/json; charset=", "", 415},
+            {"application/x-www-form-urlencoded", "", 415},
+            {"text/plain", "", 415},
+            {"application/json", "gzip", 415},
+            {"application/json", "identity, gzip", 415},
+        };
+        install();
+        for (const Media& row : table) {
+            CAPTURE(row.type);
+            auto with_body = request(verb::post, "check/add", "{}");
+            auto without = request(verb::post, "token/validate", "whatever");
+            for (HttpRequest* each : {&with_body, &without}) {
+                each->set("Content-Type", row.type);
+                if (!row.encoding.empty())
+                    each->set("Content-Encoding", row.encoding);
+            }
+            send(with_body, row.status);
+            send(without, 200);  // the rule is for calls that take a body
+        }
+        send(request(verb::post, "check/add", "{}"), 400);  // no type at all is JSON
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "what is no JSON in UTF-8 is refused by all that take a body")
+    {
+        const std::string deep(65, '[');
+        const std::string bodies[] = {"", " ", "{", "nonsense", "{} {}", "{\"a\":\"\xff\"}",
+            "\xEF\xBB\xBF{}", R"({"a":"\u0000"})", R"({"\u0000":1})", R"({"a":"\ud800"})",
+            R"({"a":01})", R"({"a":)" + deep + std::string(65, ']') + "}", "7", "\"x\"", "null"};
+        install();
+        const std::string access = token;
+        for (const Route& route : control::all_routes()) {
+            if (!route.takes_body)
+                continue;
+            CAPTURE(route.path);
+            token = token_for(route, access);
+            for (const std::string& body : bodies)
+                CHECK(
+                    call(route.method, path_of(route), body, 400)["msg"] == "Invalid request body");
+            call(route.method, path_of(route), route.bulk ? "{}" : "[]", 400);
+        }
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "a body that is too large")
+    {
+        install();
+        const std::string access = token;
+        net::HttpPeer peer;
+        peer.too_large = true;
+        for (const Route& route : control::all_routes()) {
+            if (!route.takes_body)
+                continue;
+            token = token_for(route, access);
+            const json answer = send(request(route.method, path_of(route)), 413, peer);
+            CHECK(answer["msg"] == "request body too large");
+            CHECK(answer["err"] == "request body too large");
+        }
+        token = access;
+        send(request(verb::post, "token/validate"), 200, peer);
+        CHECK(api.body_limit(request(verb::post, "check/add")) == 1U << 20);
+        CHECK(api.body_limit(request(verb::post, "check/update/bulk")) == 16U << 20);
+        CHECK(api.body_limit(request(verb::get, "check/update/bulk")) == 1U << 20);
+        CHECK(api.body_limit(request(verb::post, "nothing")) == 1U << 20);
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "headers of every answer")
+    {
+        install();
+        for (const auto& [target, status] :
+            {std::pair{"check/list", 200}, {"check/7", 404}, {"check/x", 400}, {"nothing", 404}}) {
+            auto asking = request(verb::get, target);
+            asking.set("X-Client-ID", "terraform\n");
+            send(asking, status);
+            CHECK(last["Content-Type"] == "application/json; charset=utf-8");
+            CHECK(last["Cache-Control"] == "no-store");
+            CHECK(last["X-Content-Type-Options"] == "nosniff");
+            CHECK(!std::string{last["X-Request-Id"]}.empty());
+        }
+        auto asking = request(verb::get, "check/list");
+        asking.set("X-Request-Id", "abc-1.Z_");
+        send(asking, 200);
+        CHECK(last["X-Request-Id"] == "abc-1.Z_");
+        for (const std::string& useless : {std::string{"a b"}, std::string(129, 'x')}) {
+            asking.set("X-Request-Id", useless);
+            send(asking, 200);
+            CHECK(std::string{last["X-Request-Id"]}.size() == 32);
+        }
+    }
+
+    TEST_CASE_FIXTURE(ApiFixture, "what one tenant has another does not see")
     {
         install();
         const auto probe = add_probe();
-        post("check/add", check(probe));
-        config.directory.replace(config.directory.find("stacks: [3]"), 11, "stacks: [3, 4]");
-        directory = *control::Directory::load(config);
-        token = "pub-acme";
-        token = post("register/install",
-            {{"stackId", 4}, {"metricsInstanceId", 1}, {"logsInstanceId", 2}})["accessToken"];
-        call(verb::get, "check/1", "", 404);
-        call(verb::delete_, "check/delete/1", "", 404);
-        call(verb::get, "probe/" + std::to_string(probe), "", 404);
-        CHECK(call(verb::get, "check/list") == json::array());
-        CHECK(call(verb::get, "probe/list") == json::array());
-        json mine = check(probe);
-        CHECK(
-            post("check/add", mine, 400)["err"] == fmt::format("probes: {} not available", probe));
+        const json theirs = post("check/add", check(probe));
+        const json their_probe = get("probe/" + std::to_string(probe));
+        install_other();
+        const std::int64_t own = get("tenant")["id"];
+        for (const Route& route : control::all_routes())
+            if (route.path.find("{id}") != std::string_view::npos)
+                call(route.method, path_of(route, "1"), R"({"alerts":[]})", 404);
+        for (json body : {theirs, their_probe}) {
+            const char* const target = body.contains("job") ? "check/update" : "probe/update";
+            post(target, body, 400);  // the tenant is another
+            body["tenantId"] = own;
+            post(target, body, 404);
+        }
+        json bulk = theirs;
+        bulk["tenantId"] = own;
+        post("check/update/bulk", json::array({bulk}), 404);
+        get("check/query?job=shop&target=example.org", 404);
+        CHECK(get("check/list") == json::array());
+        CHECK(get("probe/list") == json::array());
+        CHECK(post("check/add", check(probe), 400)["err"] ==
+              fmt::format("probes: {} not available", probe));
+        CHECK(post("check/add", check(999), 400)["err"] == "probes: 999 not available");
     }
 }

@@ -64,6 +64,8 @@ struct Replica {
     std::unique_ptr<pb::Checks::Stub> checks;
     std::unique_ptr<pb::Tenants::Stub> tenants;
     std::unique_ptr<pb::AdHocChecks::Stub> ad_hoc;
+    std::unique_ptr<pb::Telemetry::Stub> telemetry;
+    std::unique_ptr<pb::K6::Stub> k6;
 
     explicit Replica(const TestDatabase& database)
     {
@@ -81,6 +83,8 @@ struct Replica {
         checks = pb::Checks::NewStub(channel);
         tenants = pb::Tenants::NewStub(channel);
         ad_hoc = pb::AdHocChecks::NewStub(channel);
+        telemetry = pb::Telemetry::NewStub(channel);
+        k6 = pb::K6::NewStub(channel);
     }
 
     ~Replica() { stop(); }
@@ -148,6 +152,16 @@ struct Installation {
 
     /// The API shows a token in base64.
     static std::string decoded(const std::string& token) { return *text::from_base64(token); }
+
+    json get(const std::string& resource)
+    {
+        int status = 0;
+        const auto answer =
+            http("GET", replica.url(resource), &status, {"Authorization: Bearer " + access});
+        CAPTURE(answer);
+        REQUIRE(status == 200);
+        return json::parse(answer);
+    }
 
     json check(const std::string& job) const
     {

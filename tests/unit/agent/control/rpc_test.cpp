@@ -1,50 +1,80 @@
 // The gRPC services over a real socket, with the HTTP API beside them, as a probe meets them.
+#include "tests/unit/agent/control/calls.h"
 #include "tests/unit/agent/control/installation.h"
 
 using namespace sonde;
 using namespace sonde::tests;
 
-namespace {
-
-/// The codes of every call that a probe may make with `token`.
-std::vector<grpc::StatusCode> codes(Installation& at, const std::string& token)
-{
-    std::vector<grpc::StatusCode> out;
-    pb::RegisterProbeResult result;
-    pb::PongResponse pong;
-    pb::Tenant tenant;
-    pb::Changes changes;
-    pb::AdHocRequest request;
-    Context first{token};
-    out.push_back(at.checks->RegisterProbe(&first, {}, &result).error_code());
-    Context second{token};
-    out.push_back(at.checks->Ping(&second, {}, &pong).error_code());
-    Context third{token};
-    const auto stream = at.checks->GetChanges(&third, {});
-    CHECK_FALSE(stream->Read(&changes));
-    out.push_back(stream->Finish().error_code());
-    Context fourth{token};
-    out.push_back(at.tenants->GetTenant(&fourth, {}, &tenant).error_code());
-    Context fifth{token};
-    out.push_back(at.ad_hoc->RegisterProbe(&fifth, {}, &result).error_code());
-    Context sixth{token};
-    const auto asked = at.ad_hoc->GetAdHocChecks(&sixth, {});
-    CHECK_FALSE(asked->Read(&request));
-    out.push_back(asked->Finish().error_code());
-    return out;
-}
-
-}  // namespace
-
 TEST_SUITE("agent/control/rpc")
 {
-    TEST_CASE_FIXTURE(Installation, "no call is answered without the token of a probe")
+    TEST_CASE_FIXTURE(
+        Installation, "no call is answered without the token of a probe (spec 04 §9.1)")
     {
         using grpc::StatusCode;
-        CHECK(codes(*this, "") == std::vector<StatusCode>(6, StatusCode::UNAUTHENTICATED));
-        CHECK(codes(*this, "wrong") == std::vector<StatusCode>(6, StatusCode::PERMISSION_DENIED));
-        // A tenant's token is none of a probe.
-        CHECK(codes(*this, access) == std::vector<StatusCode>(6, StatusCode::PERMISSION_DENIED));
+        struct Row {
+            const char* what;
+            Metadata metadata;
+            StatusCode code;
+        };
+        const std::string good = "Bearer " + probe_token;
+        const Row rows[] = {
+            {"none", {}, StatusCode::UNAUTHENTICATED},
+            {"two", {{"authorization", good}, {"authorization", good}},
+                StatusCode::UNAUTHENTICATED},
+            {"no scheme", {{"authorization", probe_token}}, StatusCode::UNAUTHENTICATED},
+            {"another scheme", {{"authorization", "Basic " + probe_token}},
+                StatusCode::UNAUTHENTICATED},
+            {"nothing behind it", {{"authorization", "Bearer "}}, StatusCode::UNAUTHENTICATED},
+            {"elsewhere", {{"x-token", good}}, StatusCode::UNAUTHENTICATED},
+            {"unknown", bearer("wrong"), StatusCode::PERMISSION_DENIED},
+            {"unknown, in base64", bearer(text::base64("wrong")), StatusCode::PERMISSION_DENIED},
+            {"in base64 twice", bearer(text::base64(text::base64(probe_token))),
+                StatusCode::PERMISSION_DENIED},
+            {"of a tenant", bearer(access), StatusCode::PERMISSION_DENIED},
+        };
+        for (const Row& row : rows) {
+            CAPTURE(row.what);
+            CHECK(
+                codes_of_all_calls(replica, row.metadata) == std::vector<StatusCode>(8, row.code));
+        }
+    }
+
+    TEST_CASE_FIXTURE(
+        Installation, "a token counts raw and in base64, as the API and its clients show it")
+    {
+        for (const std::string& spelling : {probe_token, text::base64(probe_token)}) {
+            pb::PongResponse pong;
+            Context context{spelling};
+            CHECK(checks->Ping(&context, {}, &pong).ok());
+        }
+    }
+
+    TEST_CASE_FIXTURE(Installation, "the ad-hoc service knows of no other agent of a probe")
+    {
+        registered();
+        for (int i = 0; i < 2; ++i) {
+            pb::RegisterProbeResult result;
+            Context context{probe_token};
+            REQUIRE(ad_hoc->RegisterProbe(&context, {}, &result).ok());
+            CHECK(result.status().code() == pb::OK);
+            CHECK(result.probe().id() == probe);
+        }
+    }
+
+    TEST_CASE_FIXTURE(Installation, "RegisterK6Version: the newest of each major version is shown")
+    {
+        CHECK_FALSE(get("probe/list")[0].contains("k6Versions"));
+        pb::RegisterK6VersionRequest request;
+        for (const char* version : {"v1.9.0", "v1.10.2", "v2.0.0-rc.1", "no version\n", ""})
+            request.add_versions()->set_version(version);
+        pb::RegisterK6VersionResponse response;
+        Context context{probe_token};
+        REQUIRE(replica.k6->RegisterK6Version(&context, request, &response).ok());
+        CHECK(response.has_status());
+        CHECK(response.status().code() == pb::OK);  // agents repeat it for ever otherwise
+        const json shown = {{"v1", "v1.10.2"}, {"v2", "v2.0.0-rc.1"}};
+        CHECK(get("probe/list")[0]["k6Versions"] == shown);
+        CHECK(get(fmt::format("probe/{}", probe))["k6Versions"] == shown);
     }
 
     TEST_CASE_FIXTURE(Installation, "RegisterProbe tells the probe who it is")
