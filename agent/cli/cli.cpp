@@ -4,20 +4,19 @@
 #include "agent/base/version.h"
 #include "agent/cli/check_command.h"
 #include "agent/cli/completion.h"
+#include "agent/cli/ctl/verbs.h"
 #include "agent/cli/doctor.h"
 #include "agent/cli/healthcheck.h"
 #include "agent/cli/queue.h"
 #include "agent/cli/reference_flags.h"
+#include "agent/cli/token.h"
 #include "checkers/registry.h"
 #include "config/judge_check.h"
 
 #include <CLI/CLI.hpp>
-#include <openssl/sha.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <iostream>
-#include <iterator>
 
 namespace sonde::cli {
 namespace {
@@ -30,23 +29,6 @@ void print_version()
 {
     fmt::print("sonde version=\"{}\" buildstamp=\"{}\" commit=\"{}\"\n", version::number,
         version::built, version::commit);
-}
-
-/// The value of `sha256` in the directory for a token given on standard input: never as an
-/// argument, where other users could read it.
-int hash_token()
-{
-    const std::string input{std::istreambuf_iterator<char>{std::cin}, {}};
-    const std::string_view token =
-        std::string_view{input}.substr(0, input.find_last_not_of("\r\n") + 1);
-    if (token.empty()) {
-        fmt::print(stderr, "sonde token hash: no token on standard input\n");
-        return usage;
-    }
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(token.data()), token.size(), digest);
-    fmt::print("{}\n", text::hex({reinterpret_cast<const char*>(digest), sizeof digest}));
-    return success;
 }
 
 int print_completion(const CLI::App& app, const std::string& shell)
@@ -138,7 +120,6 @@ public:
         for (CLI::App* verb : {run_verb_, config_check_})
             verb->add_flag("--allow-inline-secrets", run_.options.allow_inline_secrets,
                 "Accept secrets written into the file");
-        token_verb_->require_subcommand(1);
         completion_verb_->add_option("SHELL", shell_, "bash, zsh or fish")->required();
     }
 
@@ -213,8 +194,10 @@ private:
             return healthcheck(health_, run_.options);
         if (config_check_->parsed())
             return load(file_, run_.options) ? success : usage;
-        if (token_hash_->parsed())
-            return hash_token();
+        if (token_.parsed())
+            return token_.run();
+        if (ctl_.parsed())
+            return ctl_.run();
         fmt::print("{}", app_.help());
         return usage;
     }
@@ -235,9 +218,8 @@ private:
     CLI::App* config_verb_ = app_.add_subcommand("config", "Work with configuration files");
     CLI::App* config_check_ =
         config_verb_->add_subcommand("check", "Say what is wrong with a file");
-    CLI::App* token_verb_ = app_.add_subcommand("token", "Work with tokens");
-    CLI::App* token_hash_ =
-        token_verb_->add_subcommand("hash", "Print the SHA-256 of the token on standard input");
+    TokenVerbs token_{app_};
+    ctl::CtlVerbs ctl_{app_};
     CLI::App* version_verb_ = app_.add_subcommand("version", "Print the version");
     CLI::App* completion_verb_ = app_.add_subcommand(
         "completion", "Print a completion script: source <(sonde completion bash)");

@@ -1,7 +1,6 @@
 #include "agent/cli/completion.h"
 
-#include "agent/cli/check_request.h"
-#include "checkers/registry.h"
+#include "agent/base/text.h"
 
 #include <CLI/CLI.hpp>
 
@@ -33,18 +32,19 @@ std::vector<Verb> verbs_of(const CLI::App& app)
     return all;
 }
 
-/// The words that an option takes; none: any text.
+/// The words that an option takes, which CLI11 shows in its type: "TEXT:{table,json}"; none: any
+/// text.
 std::vector<std::string> values_of(const CLI::Option& option)
 {
-    const std::string name = option.get_single_name();
+    if (option.get_single_name() == "SHELL")
+        return {"bash", "zsh", "fish"};
+    const std::string type = option.get_type_name();
+    const auto open = type.find('{');
+    const auto close = type.find('}');
     std::vector<std::string> values;
-    if (name == "KIND")
-        for (const checkers::Kind* kind : checkers::all_kinds())
-            values.emplace_back(kind->name);
-    else if (name == "SHELL")
-        values = {"bash", "zsh", "fish"};
-    else if (name == "output")
-        values.assign(output_forms.begin(), output_forms.end());
+    if (open != std::string::npos && close != std::string::npos && open < close)
+        for (const auto word : text::split({type.data() + open + 1, close - open - 1}, ','))
+            values.emplace_back(word);
     return values;
 }
 
@@ -79,32 +79,40 @@ std::string offered(const CLI::App& verb)
 std::string for_bash(const std::vector<Verb>& verbs)
 {
     std::vector<std::string> files;
-    std::vector<std::string> parents;
+    std::vector<std::string> below;
     std::string values;
     std::string cases;
     for (const Verb& verb : verbs) {
         cases += fmt::format(
             "        \"{}\") offered=\"{}\" ;;\n", fmt::join(verb.path, " "), offered(verb.app));
-        if (verb.path.size() == 2)
-            parents.push_back(verb.path.front());
+        if (verb.path.size() > 1)
+            below.push_back(fmt::format("\"{}\"", fmt::join(verb.path, " ")));
         for (const CLI::Option* option : verb.app.get_options()) {
             const auto words = values_of(*option);
             if (option->get_type_name() == "FILE")
                 append(files, flags_of(*option));
             else if (!option->get_positional() && !words.empty())
-                values += fmt::format("    {}) offered=\"{}\" ;;\n",
-                    fmt::join(flags_of(*option), "|"), fmt::join(words, " "));
+                for (const std::string& flag : flags_of(*option))
+                    values += fmt::format("    \"{} {}\") offered=\"{}\" ;;\n",
+                        fmt::join(verb.path, " "), flag, fmt::join(words, " "));
         }
     }
     return fmt::format("_sonde()\n{{\n"
-                       "    local verb= offered= current=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
+                       "    local verb= offered= i=2 current=\"${{COMP_WORDS[COMP_CWORD]}}\"\n"
+                       "    local before=\"${{COMP_WORDS[COMP_CWORD-1]}}\"\n"
                        "    COMPREPLY=()\n"
                        "    [ \"$COMP_CWORD\" -gt 1 ] && verb=\"${{COMP_WORDS[1]}}\"\n"
-                       "    case \"$verb\" in\n"
-                       "    {}) [ \"$COMP_CWORD\" -gt 2 ] && verb=\"$verb ${{COMP_WORDS[2]}}\" ;;\n"
-                       "    esac\n"
-                       "    case \"${{COMP_WORDS[COMP_CWORD-1]}}\" in\n"
+                       "    while [ \"$i\" -lt \"$COMP_CWORD\" ]; do\n"
+                       "        case \"$verb ${{COMP_WORDS[i]}}\" in\n"
+                       "        {}) verb=\"$verb ${{COMP_WORDS[i]}}\" ;;\n"
+                       "        *) break ;;\n"
+                       "        esac\n"
+                       "        i=$((i+1))\n"
+                       "    done\n"
+                       "    case \"$before\" in\n"
                        "    {}) return ;;\n"
+                       "    esac\n"
+                       "    case \"$verb $before\" in\n"
                        "{}"
                        "    *)\n"
                        "        case \"$verb\" in\n"
@@ -114,7 +122,7 @@ std::string for_bash(const std::vector<Verb>& verbs)
                        "    COMPREPLY=($(compgen -W \"$offered\" -- \"$current\"))\n"
                        "}}\n"
                        "complete -o default -F _sonde sonde\n",
-        fmt::join(parents, "|"), fmt::join(files, "|"), values, cases);
+        fmt::join(below, "|"), fmt::join(files, "|"), values, cases);
 }
 
 std::string quoted_for_fish(std::string text)

@@ -42,6 +42,7 @@ struct Answer {
     std::string why;  ///< it failed, or was refused
     long status = 0;
     long http_version = 0;
+    bool stopped_by_proxy = false;
     std::string grpc_status;
     std::string grpc_message;
     std::time_t date = 0;  ///< of the peer's clock; 0: it did not say
@@ -126,18 +127,29 @@ Answer send(const Call& call)
         answer.why = *problem != '\0' ? problem : curl_easy_strerror(answer.failed);
     curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &answer.status);
     curl_easy_getinfo(handle.get(), CURLINFO_HTTP_VERSION, &answer.http_version);
+    long tunnel = 0;  // what the proxy said to CONNECT
+    curl_easy_getinfo(handle.get(), CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    const bool by_proxy = call.proxy.has_value() && !call.proxy->empty();
+    answer.stopped_by_proxy = (tunnel != 0 && tunnel / 100 != 2) ||
+                              (by_proxy && answer.failed == CURLE_COULDNT_CONNECT) ||
+                              answer.status == 407;
     return answer;
 }
 
+constexpr std::string_view fix_of_proxy =
+    "check the proxy: publisher.proxy, or HTTPS_PROXY and NO_PROXY in the environment";
+
 /// A fix for a call that did not come through.
-std::string fix_of(CURLcode failed, std::string_view section)
+std::string fix_of(const Answer& answer, std::string_view section)
 {
-    switch (failed) {
+    if (answer.stopped_by_proxy)
+        return std::string{fix_of_proxy};
+    switch (answer.failed) {
     case CURLE_COULDNT_RESOLVE_HOST:
         return "check the host name and the resolver";
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_PROXY:
-        return "check the proxy: publisher.proxy, or HTTPS_PROXY and NO_PROXY in the environment";
+        return std::string{fix_of_proxy};
     case CURLE_COULDNT_CONNECT:
         return "check host, port and firewall";
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -197,10 +209,13 @@ Findings examine_remote(const config::RemoteConfig& remote,
     const Answer answer = send(call);
     const std::string subject_said = fmt::format("{}: ", key);
     if (answer.failed != CURLE_OK)
-        return {
-            {"remote", State::bad, subject_said + answer.why, fix_of(answer.failed, "publisher")}};
+        return {{"remote", State::bad, subject_said + answer.why, fix_of(answer, "publisher")}};
     Findings findings;
-    if (answer.status == 401 || answer.status == 403)
+    if (answer.stopped_by_proxy)
+        findings.push_back({"remote", State::bad,
+            fmt::format("{}the proxy answers {}", subject_said, answer.status),
+            std::string{fix_of_proxy}});
+    else if (answer.status == 401 || answer.status == 403)
         findings.push_back({"remote", State::bad,
             fmt::format("{}answers {}: the credentials are refused", subject_said, answer.status),
             fmt::format("check {}.username and {}.password", key, key)});
@@ -241,7 +256,7 @@ Findings examine_api(const config::AgentConfig& config)
     const Answer answer = send(call);
     if (answer.failed != CURLE_OK)
         return {{"api", State::bad, fmt::format("{}: {}", api.address.text(), answer.why),
-            fix_of(answer.failed, "api")}};
+            fix_of(answer, "api")}};
     if (answer.http_version != CURL_HTTP_VERSION_2)
         return {{"api", State::bad,
             fmt::format("{} speaks HTTP/1.1, gRPC needs HTTP/2", api.address.text()),
