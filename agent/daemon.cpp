@@ -6,7 +6,6 @@
 #include "agent/control/control.h"
 #include "agent/link/adhoc.h"
 #include "agent/link/link.h"
-#include "agent/link/registration.h"
 #include "agent/link/state_file.h"
 #include "agent/link/telemetry.h"
 #include "agent/link/tenants.h"
@@ -17,15 +16,14 @@
 #include "agent/net/services.h"
 #include "agent/net/task_group.h"
 #include "agent/net/tls.h"
+#include "agent/net/worker.h"
+#include "agent/reload.h"
 #include "agent/schedule/schedule.h"
 #include "agent/status/metrics.h"
 #include "agent/status/metrics_push.h"
 #include "agent/status/notify.h"
 #include "agent/status/status_server.h"
-#include "checkers/registry.h"
-#include "config/judge_check.h"
 #include "config/locate.h"
-#include "config/reload.h"
 #include "exporters/publisher.h"
 
 #include <boost/asio/io_context.hpp>
@@ -33,14 +31,15 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <google/protobuf/stubs/logging.h>
 #include <prometheus/registry.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <optional>
+#include <utility>
 
 namespace sonde {
 namespace {
@@ -50,46 +49,22 @@ namespace asio = boost::asio;
 constexpr log::Logger logger{"main"};
 constexpr std::chrono::seconds last_words{1};  // for the last push of telemetry
 
-/// This probe as it describes itself, where the API does not.
-pb::Probe probe_of(const config::ProbeConfig& config)
+/// Gives back what was read, and the far more that reading it took: for a worker.
+auto tidying(std::shared_ptr<Reread> read)
 {
-    pb::Probe probe;
-    probe.set_id(config.id);
-    probe.set_name(config.name);
-    probe.set_region(config.region);
-    probe.set_latitude(static_cast<float>(config.latitude));
-    probe.set_longitude(static_cast<float>(config.longitude));
-    for (const auto& [name, value] : config.labels) {
-        auto* label = probe.add_labels();
-        label->set_name(name);
-        label->set_value(value);
-    }
-    return probe;
+    return [read = std::move(read)]() mutable {
+        read.reset();
+        memory::release_startup_pages();
+        return true;
+    };
 }
 
-/// The checks of the file on the schedule, brought in line with what the file says now.
-class LocalChecks {
-public:
-    void apply(const config::AgentConfig& config, schedule::Schedule& schedule)
-    {
-        const auto probe = std::make_shared<const pb::Probe>(probe_of(config.probe));
-        const std::string as = probe->SerializeAsString();
-        std::map<std::int64_t, std::string> wanted;
-        for (const pb::Check& check : config.checks) {
-            const auto& text = wanted[check.id()] = check.SerializeAsString() + as;
-            const auto known = known_.find(check.id());
-            if (known == known_.end() || known->second != text)
-                schedule.put(schedule::Origin::file, check, probe);
-        }
-        for (const auto& [id, text] : known_)
-            if (!wanted.contains(id))
-                schedule.remove({schedule::Origin::file, id});
-        known_ = std::move(wanted);
-    }
-
-private:
-    std::map<std::int64_t, std::string> known_;  // id to check and probe as they were put
-};
+/// Protobuf writes lines of another form beside ours.
+void take_line_of_protobuf(google::protobuf::LogLevel, const char*, int, const std::string& said)
+{
+    constexpr log::Logger protobuf_logger{"protobuf"};
+    protobuf_logger.debug("the library says", {{"said", said}});
+}
 
 }  // namespace
 
@@ -107,7 +82,7 @@ struct Daemon::Parts {
     asio::awaitable<void> follow_api();
     std::optional<status::Owner> owner() const;
     asio::awaitable<void> obey_signals();
-    std::vector<std::string> reload();
+    asio::awaitable<std::vector<std::string>> reload();
     void apply(config::AgentConfig wanted);
     void change_token();
     std::chrono::milliseconds step_aside();
@@ -149,6 +124,7 @@ struct Daemon::Parts {
     std::unique_ptr<status::MetricsPush> metrics_push;
     std::unique_ptr<status::Watchdog> watchdog;
     LocalChecks local_checks;
+    Reloads reloads{loop.get_executor(), [this] { return reload(); }};
     net::TaskGroup following{loop.get_executor()};  // what stops before the rest
     int exit_status = EXIT_SUCCESS;
 };
@@ -182,7 +158,9 @@ asio::awaitable<Result<>> Daemon::Parts::start()
     static_cast<void>(tls.get({}));
     if (auto connected = co_await connect(); !connected)
         co_return connected;
-    local_checks.apply(config, *schedule);
+    const WantedChecks checks = take_checks(config);
+    co_await local_checks.apply(checks, *schedule);
+    following.spawn(reloads.run());
     following.spawn(obey_signals());
     if (link)
         following.spawn(follow_api());
@@ -285,31 +263,44 @@ asio::awaitable<void> Daemon::Parts::obey_signals()
         if (number == SIGUSR1)
             step_aside();
         else
-            static_cast<void>(reload());
+            reloads.order();
     }
 }
 
+/// Reads the file on a worker; what is applied of it is applied in turns with all else that runs.
 /// @return what kept the options from being applied, a line each: then nothing has changed.
-std::vector<std::string> Daemon::Parts::reload()
+asio::awaitable<std::vector<std::string>> Daemon::Parts::reload()
 {
     notifier.reloading();
-    auto loaded =
-        config::load_agent_config(command.config_file, command.options, checkers::validate);
-    std::vector<std::string> problems = std::move(loaded.problems);
-    if (problems.empty())
-        problems = config::needs_restart(config, loaded.config);
-    if (problems.empty() && loaded.config.api)
-        if (const auto usable = link::check_token(loaded.config.api->token.reveal()); !usable)
-            problems.push_back(usable.error().message);
-    for (const std::string& warning : loaded.warnings)
+    auto read = std::make_shared<Reread>();
+    auto reading = [read, running = config, command = command] {
+        try {
+            *read = read_again(command, running);
+        } catch (const std::exception& failure) {
+            read->problems = {failure.what()};
+        }
+        return true;
+    };
+    auto reading_it = net::on_worker(workers, std::move(reading));
+    co_await std::move(reading_it);
+    for (const std::string& warning : read->warnings)
         logger.warning("options", {{"warning", warning}});
-    for (const std::string& problem : problems)
+    for (const std::string& problem : read->problems)
         logger.error("the options were not applied", {{"problem", problem}});
-    if (problems.empty())
-        apply(std::move(loaded.config));
-    own_metrics.reloaded(problems.empty());
+    const bool applied = read->problems.empty();
+    if (applied) {
+        apply(std::move(read->config));
+        co_await local_checks.apply(read->checks, *schedule);
+        if (control)
+            control->reload_directory();
+        logger.info("the options were read again", {{"checks", schedule->size()}});
+    }
+    own_metrics.reloaded(applied);
     notifier.ready();
-    return problems;
+    auto problems = std::move(read->problems);
+    auto tidying_it = net::on_worker(workers, tidying(std::move(read)));
+    co_await std::move(tidying_it);
+    co_return problems;
 }
 
 void Daemon::Parts::apply(config::AgentConfig wanted)
@@ -326,8 +317,6 @@ void Daemon::Parts::apply(config::AgentConfig wanted)
         ad_hoc->reconfigure(config.checkers);
     if (has_new_token)  // an unchanged one leaves the session alone
         change_token();
-    local_checks.apply(config, *schedule);
-    logger.info("the options were read again", {{"checks", schedule->size()}});
 }
 
 void Daemon::Parts::change_token()
@@ -388,7 +377,7 @@ status::Actions Daemon::Parts::actions()
     return {
         .not_ready = [this] { return not_ready(); },
         .disconnect = [this] { return step_aside(); },
-        .reload = [this]() -> asio::awaitable<std::vector<std::string>> { co_return reload(); },
+        .reload = [this] { return reloads.order_and_await(); },
         .results =
             [this] {
                 return schedule ? schedule->last_results() : std::vector<exporters::Payload>{};
@@ -432,6 +421,7 @@ void configure_log(const config::LogConfig& config)
         log::Destination::standard_output);
     // gRPC writes lines of another form beside ours, which say the same.
     ::setenv("GRPC_VERBOSITY", "NONE", 0);
+    google::protobuf::SetLogHandler(take_line_of_protobuf);
 }
 
 }  // namespace sonde

@@ -2,6 +2,7 @@
 #include "agent/base/memory.h"
 #include "agent/cli/cli.h"
 #include "agent/daemon.h"
+#include "agent/reload.h"
 #include "config/locate.h"
 
 #include <sys/stat.h>
@@ -46,9 +47,7 @@ bool make_state(config::AgentConfig& config, const cli::RunCommand& command)
     logger.warning(
         "there is no folder for the state: what is not delivered is lost with the process",
         {{"state_dir", config.state_dir}, {"why", failed.message()}});
-    config.journal.enabled = false;
-    if (config.api)
-        config.api->state_file.clear();
+    give_up_state(config);
     return true;
 }
 

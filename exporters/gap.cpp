@@ -6,9 +6,10 @@ namespace sonde::exporters {
 
 std::string_view name_of(GapReason reason)
 {
-    static constexpr std::array<std::string_view, 12> names{"not_running", "overrun", "stopped",
-        "no_tenant", "too_many_labels", "egress_down", "refused", "memory_full", "journal_full",
-        "too_old", "corrupted", "removed"};
+    static constexpr std::array<std::string_view, static_cast<std::size_t>(last_gap_reason) + 1>
+        names{"not_running", "overrun", "stopped", "no_tenant", "too_many_labels", "egress_down",
+            "refused", "memory_full", "journal_full", "too_old", "corrupted", "removed",
+            "internal"};
     return names[static_cast<std::size_t>(reason)];
 }
 

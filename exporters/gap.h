@@ -8,7 +8,8 @@
 
 namespace sonde::exporters {
 
-/// Why results of runs are missing at a remote.
+/// Why results of runs are missing at a remote. Journals hold the numbers: a new one goes to the
+/// end.
 enum class GapReason : std::uint8_t {
     not_running,      ///< the process was not there when they were due, or was killed during them
     overrun,          ///< the run before still went on
@@ -22,7 +23,9 @@ enum class GapReason : std::uint8_t {
     too_old,          ///< beyond journal.max_age, or publisher.max_queue_age without a journal
     corrupted,        ///< the journal's record of them cannot be read
     removed,          ///< an operator dropped them
+    internal,         ///< a fault of ours ended the run
 };
+inline constexpr auto last_gap_reason = GapReason::internal;
 
 /// "not_running", …: the label of metrics, the word of logs.
 std::string_view name_of(GapReason reason);

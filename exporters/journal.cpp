@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -57,6 +58,7 @@ Journal::Recovered recovered(
     all.last_runs = contents.index.last_runs();
     all.gaps.assign(contents.gaps.begin(), contents.gaps.end());
     all.found = damage.gaps;
+    all.in_order = contents.in_order;
     all.torn_bytes = torn_bytes;
     return all;
 }
@@ -107,8 +109,9 @@ Places places_of(std::uint32_t segment, const std::vector<std::uint64_t>& offset
     return places;
 }
 
-Journal::State::State(Options its_options)
-    : options{fitted(std::move(its_options))}, log{options.directory, options.segment_bytes}
+Journal::State::State(const Options& its_options)
+    : options{fitted(its_options)}, wanted_segment_bytes{its_options.segment_bytes},
+      log{options.directory, options.segment_bytes}
 {}
 
 /// Settled are both halves if nothing else of the entry waits: should its record become
@@ -149,7 +152,7 @@ Journal::State::Outgoing Journal::State::outgoing(const Batch& batch) const
 std::optional<Error> Journal::State::take(const Batch& batch)
 {
     const Outgoing out = outgoing(batch);
-    if (batch.entries.empty() && batch.gaps.empty() && out.settled.empty())
+    if (batch.entries.empty() && batch.gaps.empty() && !batch.in_order && out.settled.empty())
         return std::nullopt;
     std::vector<std::uint64_t> offsets;
     // In this order: if the process dies half-way, a gap without its settlement is a run too many
@@ -163,12 +166,15 @@ std::optional<Error> Journal::State::take(const Batch& batch)
         if (out.tells)
             encoder.told(damage.places);
         encoder.settled(out.settled);
+        if (batch.in_order)
+            encoder.in_order(*batch.in_order);
     });
     if (segment) {
         apply(batch, out, places_of(*segment, offsets));
         return std::nullopt;
     }
-    if (segment.error().reason != "disk_full" || !batch.entries.empty() || !batch.gaps.empty())
+    const bool settles_only = batch.entries.empty() && batch.gaps.empty() && !batch.in_order;
+    if (segment.error().reason != "disk_full" || !settles_only)
         return segment.error();
     contents.index.settle(out.settled);
     put_off = out.settled;
@@ -187,6 +193,8 @@ void Journal::State::apply(const Batch& batch, const Outgoing& out, const Places
     for (const Gap& gap : batch.gaps)
         contents.record(gap);
     contents.index.settle(out.settled);
+    if (batch.in_order)
+        contents.in_order = *batch.in_order;
     put_off = {};
     if (out.tells)
         damage = {};
@@ -216,6 +224,8 @@ void Journal::State::checkpoint(segment::Encoder& encoder) const
     checkpoint.last_runs = newest(contents.index.last_runs());
     checkpoint.gaps.assign(contents.gaps.begin(), contents.gaps.end());
     encoder.checkpoint(checkpoint);
+    if (!contents.in_order.empty())
+        encoder.in_order(contents.in_order);
 }
 
 /// @param bytes holds what the view shows.
@@ -247,9 +257,9 @@ Journal::Journal(std::unique_ptr<State> state) : state_{std::move(state)} {}
 Journal::~Journal() = default;
 
 Result<std::pair<std::unique_ptr<Journal>, Journal::Recovered>> Journal::open(
-    Options options, std::int64_t now_ms)
+    const Options& options, std::int64_t now_ms)
 {
-    auto state = std::make_unique<State>(std::move(options));
+    auto state = std::make_unique<State>(options);
     JournalReplay replay{state->contents};
     const auto opened = state->log.open(
         [&](std::uint32_t number, std::string_view bytes) { replay.segment(number, bytes); });
@@ -291,6 +301,17 @@ Journal::Written Journal::write(const Batch& batch, std::int64_t now_ms)
     state.drop_too_old(now_ms, written.dropped);
     state.make_room(written.dropped);
     return written;
+}
+
+void Journal::set_limits(std::size_t max_bytes, std::chrono::milliseconds max_age)
+{
+    State& state = *state_;
+    state.options.max_bytes = max_bytes;
+    state.options.max_age = max_age;
+    state.options.segment_bytes = state.wanted_segment_bytes;
+    state.options = fitted(state.options);
+    state.log.set_segment_bytes(state.options.segment_bytes);
+    state.next_look_ms = std::numeric_limits<std::int64_t>::min();
 }
 
 Result<wire::Block> Journal::read(std::uint64_t sequence, Type type)

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,6 +50,10 @@ struct LastRun {
     std::int64_t due_ms = 0;  ///< the latest there was
 };
 
+/// The ways out whose remote takes nothing older than what it has, each with the CRC-32C of the URL
+/// of which that is known: another may take more.
+using InOrder = std::map<std::pair<TenantKey, Type>, std::uint32_t>;
+
 /// What is published and not yet delivered, on disk: an append-only log of checksummed records in
 /// segment files. One log serves all tenants; a segment goes when nothing in it, or in the segments
 /// before it, waits any more. Old segments of which little is waiting are cleaned: what waits is
@@ -73,6 +78,7 @@ public:
         std::vector<Gap> gaps;           ///< recorded before, the newest of them; bounded
         std::vector<Gap> found;          ///< made by this opening: what could not be read. Not yet
                                          ///< recorded, that is for the caller
+        InOrder in_order;                ///< as last written
         std::size_t torn_bytes = 0;      ///< cut off at the end: a write the process died in
     };
 
@@ -80,8 +86,12 @@ public:
         std::vector<JournalEntry> entries;
         std::vector<Settled> settled;
         std::vector<Gap> gaps;
+        std::optional<InOrder> in_order;  ///< all of them, when they have changed
 
-        bool empty() const { return entries.empty() && settled.empty() && gaps.empty(); }
+        bool empty() const
+        {
+            return entries.empty() && settled.empty() && gaps.empty() && !in_order;
+        }
     };
 
     struct Dropped {
@@ -100,7 +110,7 @@ public:
     /// Makes the directory (0700) if need be and takes its lock.
     /// @return Error "journal_locked" (another process has it), "journal_io", "disk_full".
     static Result<std::pair<std::unique_ptr<Journal>, Recovered>> open(
-        Options options, std::int64_t now_ms);
+        const Options& options, std::int64_t now_ms);
 
     /// What a directory holds, without taking its lock or changing anything. While another process
     /// writes there, a torn end is nothing unusual. @return Error "journal_io".
@@ -120,6 +130,9 @@ public:
     /// Settlements alone never fail for want of room, since they are what makes room: they hold at
     /// once and are written with the next batch; if the process ends before, they wait again.
     Written write(const Batch& batch, std::int64_t now_ms);
+
+    /// Other limits; what they no longer allow goes with the next write(), or the one after it.
+    void set_limits(std::size_t max_bytes, std::chrono::milliseconds max_age);
 
     /// The block of something that waits. @return Error "corrupted" (for good: settle it and record
     /// a gap), "journal_io" (another try may succeed), "not_waiting" (settled or dropped before).

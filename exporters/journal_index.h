@@ -83,6 +83,7 @@ struct JournalContents {
     JournalIndex index;
     std::deque<Gap> gaps;  ///< the newest of them
     std::uint64_t next_sequence = 1;
+    InOrder in_order;
 
     void record(const Gap& gap);
 };

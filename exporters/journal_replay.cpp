@@ -65,6 +65,12 @@ bool JournalReplay::record(std::uint32_t segment, const Piece& piece)
             return true;
         }
         return false;
+    case RecordType::in_order:
+        if (auto ways = segment::parse_in_order(piece.content)) {
+            contents_.in_order = std::move(*ways);
+            return true;
+        }
+        return false;
     }
     return false;
 }
@@ -82,6 +88,7 @@ bool JournalReplay::checkpoint(std::string_view content)
             last_timestamp_ms_ = std::max(last_timestamp_ms_.value_or(run.due_ms), run.due_ms);
     }
     // It repeats what was recorded before it, and what of that has become unreadable.
+    contents_.in_order.clear();
     contents_.gaps.assign(checkpoint->gaps.begin(), checkpoint->gaps.end());
     return true;
 }

@@ -29,7 +29,7 @@ struct Journal::State {
         bool tells = false;  ///< of the damage that was found
     };
 
-    explicit State(Options its_options);
+    explicit State(const Options& its_options);
 
     // Writing.
     std::optional<Error> take(const Batch& batch);
@@ -56,6 +56,7 @@ struct Journal::State {
         std::uint64_t sequence, JournalIndex::Slot slot, std::string& bytes);
 
     Options options;
+    const std::size_t wanted_segment_bytes;  ///< options has what max_bytes allows of it
     segment::SegmentLog log;
     JournalContents contents;
     JournalDamage damage;  ///< not recorded yet

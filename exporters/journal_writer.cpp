@@ -61,7 +61,7 @@ struct JournalWriter::Job {
     std::unique_ptr<Journal> journal;
     Journal::Options options;
     std::int64_t now_ms = 0;
-    bool reopen = false;
+    bool other_limits = false;
     bool write = false;
     bool sync = false;
     Journal::Batch batch;
@@ -85,10 +85,8 @@ struct JournalWriter::Job {
 private:
     void work()
     {
-        if (reopen)
-            journal.reset();
-        if (!journal && !open())
-            return;
+        if (other_limits)
+            journal->set_limits(options.max_bytes, options.max_age);
         if (write)
             written = journal->write(batch, now_ms);
         for (auto& [what, blocks] : reads)
@@ -99,17 +97,6 @@ private:
                 sync_failed = synced.error();
         file_bytes = journal->file_bytes();
         segments = journal->segments();
-    }
-
-    bool open()
-    {
-        auto opened = Journal::open(options, now_ms);
-        if (!opened) {
-            written.failed = opened.error();
-            return false;
-        }
-        journal = std::move(opened->first);  // what it holds is known
-        return true;
     }
 };
 
@@ -172,6 +159,7 @@ asio::awaitable<Result<Journal::Recovered>> JournalWriter::open()
         co_return explained(opened.error());
     journal_ = std::move(opened->first);
     next_sequence_ = opened->second.next_sequence;
+    in_order_ = opened->second.in_order;
     metrics_.journal_bytes.Set(static_cast<double>(journal_->file_bytes()));
     metrics_.journal_segments.Set(static_cast<double>(journal_->segments()));
     metrics_.journal_torn_bytes.Increment(static_cast<double>(opened->second.torn_bytes));
@@ -220,6 +208,24 @@ void JournalWriter::add(const Gap& gap, bool continues)
     wake();
 }
 
+void JournalWriter::set_order(TenantKey tenant, Type type, std::optional<std::uint32_t> remote)
+{
+    if (!has_bookkeeping())
+        bookkeeping_since_ = Clock::now();
+    if (remote)
+        in_order_[{tenant, type}] = *remote;
+    else
+        in_order_.erase({tenant, type});
+    pending_.in_order = in_order_;
+    wake();
+}
+
+std::optional<std::uint32_t> JournalWriter::order(TenantKey tenant, Type type) const
+{
+    const auto found = in_order_.find({tenant, type});
+    return found == in_order_.end() ? std::nullopt : std::optional{found->second};
+}
+
 asio::awaitable<std::vector<Result<wire::Block>>> JournalWriter::read(std::vector<Settled> what)
 {
     const auto request = std::make_shared<Read>(loop_, std::move(what));
@@ -266,7 +272,7 @@ JournalWriter::Clock::time_point JournalWriter::write_due() const
 
 JournalWriter::Clock::time_point JournalWriter::due() const
 {
-    if (!reads_.empty() || reopen_ || closing_)
+    if (!reads_.empty() || other_limits_ || closing_)
         return Clock::time_point::min();
     const auto flush = unsynced_ && config_.sync_every.count() > 0
                            ? std::max(synced_at_ + config_.sync_every, retry_at_)
@@ -282,7 +288,7 @@ std::shared_ptr<JournalWriter::Job> JournalWriter::next_job()
     job->journal = std::move(journal_);
     job->options = options();
     job->now_ms = wall_clock_ms();
-    job->reopen = std::exchange(reopen_, false);
+    job->other_limits = std::exchange(other_limits_, false);
     job->readers = std::move(reads_);
     reads_.clear();
     for (const auto& reader : job->readers)
@@ -290,8 +296,9 @@ std::shared_ptr<JournalWriter::Job> JournalWriter::next_job()
 
     const bool each = config_.sync_every.count() == 0;
     const bool may_flush = unsynced_ && now >= synced_at_ + config_.sync_every;
-    job->write = closing_ ? !pending_.empty() && (!failing_ || !pending_.entries.empty())
-                          : write_due() <= now && (!may_flush || flushed_last_);
+    job->write = closing_
+                     ? !pending_.empty() && (!failing_ || !pending_.entries.empty())
+                     : job->other_limits || (write_due() <= now && (!may_flush || flushed_last_));
     if (job->write)
         take_batch(*job);
     job->sync = job->write ? each : unsynced_ && (may_flush || closing_);
@@ -313,6 +320,7 @@ void JournalWriter::take_batch(Job& job)
     for (JournalEntry& entry : job.batch.entries)
         entry.sequence = next_sequence_++;
     job.batch.gaps = std::exchange(pending_.gaps, {});
+    job.batch.in_order = std::exchange(pending_.in_order, std::nullopt);
     pending_gaps_.clear();
 }
 
@@ -382,6 +390,8 @@ void JournalWriter::put_back(Journal::Batch batch)
     std::ranges::move(pending_.settled, std::back_inserter(batch.settled));
     pending_.gaps = std::move(batch.gaps);
     pending_.settled = std::move(batch.settled);
+    if (!pending_.in_order)
+        pending_.in_order = std::move(batch.in_order);
 }
 
 void JournalWriter::release_pending()
@@ -418,7 +428,7 @@ asio::awaitable<void> JournalWriter::close()
 
 void JournalWriter::reconfigure(const config::JournalConfig& config)
 {
-    reopen_ = config.max_bytes != config_.max_bytes || config.max_age != config_.max_age;
+    other_limits_ = config.max_bytes != config_.max_bytes || config.max_age != config_.max_age;
     config_.max_bytes = config.max_bytes;
     config_.max_age = config.max_age;
     config_.sync_every = config.sync_every;

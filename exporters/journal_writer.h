@@ -45,6 +45,11 @@ public:
     /// @param continues it has become part of the newest gap of its like (Ledger::lost).
     void add(const Gap& gap, bool continues);
 
+    /// Whether a way out sends in order, which outlives the process: the CRC-32C of the URL of
+    /// which that is known; nullopt: it does not.
+    void set_order(TenantKey tenant, Type type, std::optional<std::uint32_t> remote);
+    std::optional<std::uint32_t> order(TenantKey tenant, Type type) const;
+
     /// The blocks of what waits, in that order. Each is there, or Error "corrupted", "journal_io".
     asio::awaitable<std::vector<Result<wire::Block>>> read(std::vector<Settled> what);
 
@@ -78,7 +83,10 @@ private:
     void put_back(Journal::Batch batch);
     void release_pending();
     bool is_stuck(Clock::time_point now) const;
-    bool has_bookkeeping() const { return !pending_.settled.empty() || !pending_.gaps.empty(); }
+    bool has_bookkeeping() const
+    {
+        return !pending_.settled.empty() || !pending_.gaps.empty() || pending_.in_order;
+    }
     void wake() { wake_.cancel(); }
     void complain(const Error& why);
 
@@ -89,7 +97,8 @@ private:
     Metrics& metrics_;
     Hooks hooks_;
 
-    std::unique_ptr<Journal> journal_;  // null while a job has it, and after it could not be opened
+    std::unique_ptr<Journal> journal_;  // null while a job has it
+    InOrder in_order_;
     std::uint64_t next_sequence_ = 1;
     Journal::Batch pending_;
     std::size_t pending_bytes_ = 0;                // of entries
@@ -102,7 +111,7 @@ private:
     asio::steady_timer progress_;  // cancelled after each job
     bool running_ = false;
     bool closing_ = false;
-    bool reopen_ = false;
+    bool other_limits_ = false;
     bool failing_ = false;  // the last write failed
     bool unsynced_ = false;
     bool flushed_last_ = true;  // the last job was a flush: it is the turn of a write

@@ -34,7 +34,7 @@ public:
     };
 
     static constexpr std::size_t most_gaps = 1000;  ///< that are remembered: the newest
-    static constexpr std::size_t reasons = static_cast<std::size_t>(GapReason::removed) + 1;
+    static constexpr std::size_t reasons = static_cast<std::size_t>(last_gap_reason) + 1;
 
     /// What earlier processes have left. Runs in their order, as far as it is known.
     void recover(CheckKey check, std::int64_t due_ms);

@@ -157,14 +157,14 @@ Gap read_gap(Reader& reader)
     gap.samples = (types & 1U) != 0;
     gap.events = (types & 2U) != 0;
     gap.reason =
-        static_cast<GapReason>(reader.number(0, static_cast<std::uint64_t>(GapReason::removed)));
+        static_cast<GapReason>(reader.number(0, static_cast<std::uint64_t>(last_gap_reason)));
     return gap;
 }
 
 std::optional<RecordType> record_type(unsigned char byte)
 {
     if (byte < static_cast<unsigned char>(RecordType::checkpoint) ||
-        byte > static_cast<unsigned char>(RecordType::told))
+        byte > static_cast<unsigned char>(RecordType::in_order))
         return std::nullopt;
     return static_cast<RecordType>(byte);
 }
@@ -277,6 +277,17 @@ void Encoder::told(std::span<const DamagedPlace> places)
     end(begun, RecordType::told);
 }
 
+void Encoder::in_order(const InOrder& ways)
+{
+    const auto begun = begin();
+    for (const auto& [way, remote] : ways) {
+        put_keys(bytes_, way.first, std::nullopt);
+        bytes_ += static_cast<char>(way.second);
+        wire::varint(bytes_, remote);
+    }
+    end(begun, RecordType::in_order);
+}
+
 void Encoder::record(RecordType type, std::string_view content)
 {
     const auto begun = begin();
@@ -385,6 +396,20 @@ std::optional<std::vector<DamagedPlace>> parse_told(std::string_view content)
     if (!reader.done())
         return std::nullopt;
     return places;
+}
+
+std::optional<InOrder> parse_in_order(std::string_view content)
+{
+    Reader reader{content};
+    InOrder ways;
+    while (reader.more()) {
+        const TenantKey tenant = read_keys(reader).first;
+        const auto type = static_cast<Type>(reader.number(0, 1));
+        ways[{tenant, type}] = static_cast<std::uint32_t>(reader.number(0, UINT32_MAX));
+    }
+    if (!reader.done())
+        return std::nullopt;
+    return ways;
 }
 
 std::optional<RecordHeader> parse_header(

@@ -41,7 +41,8 @@ enum class RecordType : std::uint8_t {
     moved = 3,    ///< what still waited of an entry when the segment it stood in was cleaned
     settled = 4,  ///< halves that have arrived or will never be sent
     gaps = 5,
-    told = 6,  ///< damaged places that are recorded as gaps
+    told = 6,      ///< damaged places that are recorded as gaps
+    in_order = 7,  ///< ways out that send in order: all of them, and again after each checkpoint
 };
 
 /// CRC-32C (RFC 3720 §12.1) of `bytes`, going on from that of what stands before them.
@@ -89,6 +90,7 @@ public:
     void settled(const HalfSet& halves);
     void gaps(std::span<const Gap> gaps);
     void told(std::span<const DamagedPlace> places);
+    void in_order(const InOrder& ways);
     /// A record of any content.
     void record(RecordType type, std::string_view content);
 
@@ -112,6 +114,7 @@ std::optional<Checkpoint> parse_checkpoint(std::string_view content);
 std::optional<HalfSet> parse_settled(std::string_view content);
 std::optional<std::vector<Gap>> parse_gaps(std::string_view content);
 std::optional<std::vector<DamagedPlace>> parse_told(std::string_view content);
+std::optional<InOrder> parse_in_order(std::string_view content);
 
 /// A record header that belongs where it stands.
 struct RecordHeader {

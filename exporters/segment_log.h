@@ -53,6 +53,9 @@ public:
     /// @return Error "disk_full", "journal_io".
     Result<> write(const Prepared& prepared);
 
+    /// Of the next segments, and of the one that is appended to.
+    void set_segment_bytes(std::size_t bytes) { segment_bytes_ = bytes; }
+
     /// The next write begins a new segment.
     void seal();
 

@@ -79,7 +79,7 @@ asio::awaitable<void> Schedule::State::attempt(Job& job, Late cause)
             throw;
         why = failure.what();
     }
-    collector_error(job, {"internal", why}, GapReason::not_running);
+    collector_error(job, {"internal", why}, GapReason::internal);
 }
 
 asio::awaitable<void> Schedule::State::run_and_publish(Job& job)

@@ -1,5 +1,7 @@
 #include "agent/status/results.h"
 
+#include "config/ids.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -65,21 +67,42 @@ std::string name_of(const exporters::LabelSet& labels)
     return found == labels.end() ? std::string{} : found->value;
 }
 
+/// As `sonde queue ls` names it: numbers of the API and of the file may coincide.
+std::string text_of(exporters::TenantKey tenant)
+{
+    return fmt::format("{}/{}", tenant.origin == exporters::Origin::api ? "api" : "file",
+        config::split_id(tenant.id).local);
+}
+
+/// Checks of two tenants may be alike. What a user calls "tenant" steps aside, as when Prometheus
+/// scrapes a label of its own.
+void add_tenant(exporters::LabelSet& labels, const std::string& tenant)
+{
+    for (exporters::Label& label : labels)
+        if (label.name == "tenant")
+            label.name = "exported_tenant";
+    labels.push_back({"tenant", tenant});
+}
+
 }  // namespace
 
 std::string render_results(std::span<const exporters::Payload> results)
 {
     std::map<std::string, std::vector<Sample>> by_name;
     std::unordered_set<std::string> seen;
-    for (const exporters::Payload& result : results)
+    for (const exporters::Payload& result : results) {
+        const std::string tenant = text_of(result.tenant);
         for (std::size_t i = 0; i < result.values.size(); ++i) {
             auto labels = result.series->labels(i);
             const std::string name = name_of(labels);
-            std::string encoded;
+            std::string encoded = tenant;
             result.series->encode(i, encoded);
-            if (!name.empty() && seen.insert(std::move(encoded)).second)
+            if (!name.empty() && seen.insert(std::move(encoded)).second) {
+                add_tenant(labels, tenant);
                 by_name[name].push_back({std::move(labels), result.values[i]});
+            }
         }
+    }
     std::string text;
     for (const auto& [name, samples] : by_name) {
         fmt::format_to(std::back_inserter(text), "# TYPE {} untyped\n", name);

@@ -1,5 +1,6 @@
 #include "exporters/lane/lane.h"
 
+#include "exporters/segment_format.h"
 #include "exporters/wait.h"
 
 #include <algorithm>
@@ -24,7 +25,8 @@ Lane::Lane(const asio::any_io_executor& loop, const Parts& parts, Shared& shared
     : parts_{parts}, shared_{shared}, type_{type}, counts_{parts.ledger.lane(shared.key, type)},
       report_{parts.metrics, shared.key, type},
       queue_{parts.config.max_queue_bytes, parts.config.max_queue_age}, pace_{parts.timings},
-      live_way_{loop}, backlog_way_{loop}
+      live_way_{loop}, backlog_way_{loop},
+      in_order_{parts.journal ? parts.journal->order(shared.key, type) : std::nullopt}
 {}
 
 void Lane::expect()
@@ -179,7 +181,18 @@ asio::awaitable<std::shared_ptr<const Remote>> Lane::destination()
         nobody_wants_them();
         co_return nullptr;
     }
+    remote_ = segment::crc32c(remote->url);
+    if (in_order_ && *in_order_ != remote_)
+        set_order(std::nullopt);
     co_return std::shared_ptr<const Remote>{*tenant, &*remote};
+}
+
+/// Outlives the process: the next one need not lose something to learn it.
+void Lane::set_order(std::optional<std::uint32_t> remote)
+{
+    in_order_ = remote;
+    parts_.journal->set_order(shared_.key, type_, remote);
+    wake();  // it may be the turn of the other way
 }
 
 /// Reads the oldest of the backlog for one request.
@@ -283,8 +296,10 @@ void Lane::delivered(const Records& records)
 void Lane::refused(Way& way, Records records, std::string_view said)
 {
     const bool is_late = &way == &backlog_way_ && is_about_time(said);
-    if (is_late && !std::exchange(in_order_, true))
+    if (is_late && !in_order_) {
+        set_order(remote_);
         report_.goes_in_order();
+    }
     if (records.size() > 1) {
         const auto middle = records.begin() + static_cast<std::ptrdiff_t>(records.size() / 2);
         way.parts.emplace_front(

@@ -19,6 +19,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -80,10 +81,11 @@ private:
     Clock::time_point live_due() const;
     Clock::time_point backlog_due() const;
     bool may_flush(Clock::time_point now) const;
-    bool is_backlog_first() const { return in_order_ && has_backlog(); }
+    bool is_backlog_first() const { return in_order_.has_value() && has_backlog(); }
     bool has_backlog() const { return !backlog_.empty() || !backlog_way_.parts.empty(); }
 
     asio::awaitable<std::shared_ptr<const Remote>> destination();
+    void set_order(std::optional<std::uint32_t> remote);
     asio::awaitable<void> load();
     asio::awaitable<void> deliver(Way& way, const Remote& remote);
     net::HttpCall call_for(const Remote& remote, std::string body) const;
@@ -110,8 +112,9 @@ private:
     Pace pace_;
     Way live_way_;
     Way backlog_way_;
-    Clock::time_point unreadable_until_{};  // the disk did not give the backlog
-    bool in_order_ = false;                 // the remote takes nothing older than what it has
+    Clock::time_point unreadable_until_{};   // the disk did not give the backlog
+    std::uint32_t remote_ = 0;               // CRC-32C of its URL
+    std::optional<std::uint32_t> in_order_;  // such a remote takes nothing older than what it has
     bool closing_ = false;
     bool failed_at_close_ = false;
     bool abandoned_ = false;

@@ -78,6 +78,6 @@ function(sonde_test name dir)
     sonde_precompiled(${name})
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES
-        TIMEOUT 300
+        TIMEOUT 600
         ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/support/tsan.supp;SONDE_BINARY=$<TARGET_FILE:sonde>;SONDE_SOURCE=${PROJECT_SOURCE_DIR}")
 endfunction()

@@ -1,17 +1,17 @@
 #include "tests/faults/agent.h"
 
+#include "exporters/journal.h"
+
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <poll.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <sstream>
+#include <cstdint>
+#include <set>
+#include <vector>
 
 namespace sonde::tests {
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr std::int64_t period_ms = 1000;
 
@@ -31,20 +31,10 @@ std::set<std::int64_t> in_gaps(const std::vector<exporters::Gap>& gaps, std::int
 
 }  // namespace
 
-void await(
-    const std::string& what, const std::function<bool()>& happened, std::chrono::seconds limit)
-{
-    const auto until = std::chrono::steady_clock::now() + limit;
-    while (!happened()) {
-        REQUIRE_MESSAGE(std::chrono::steady_clock::now() < until, what);
-        ::poll(nullptr, 0, 20);
-    }
-}
-
 FaultyLife::FaultyLife(std::size_t checks, const std::string& extra, const std::string& tenants)
     : checks_{checks}
 {
-    folder_.write("sonde.yaml", yaml(extra, tenants));
+    program_.configure(yaml(extra, tenants));
 }
 
 std::string FaultyLife::job(std::size_t check) const
@@ -54,10 +44,7 @@ std::string FaultyLife::job(std::size_t check) const
 
 std::string FaultyLife::yaml(const std::string& extra, const std::string& tenants) const
 {
-    std::string out = fmt::format(
-        "state_dir: {}\nlog: {{level: info, format: json}}\nprobe: {{name: Here, region: TEST}}\n"
-        "status: {{listen: \"127.0.0.1:{}\"}}\n",
-        directory(), status_port_);
+    std::string out = program_.head() + "probe: {name: Here, region: TEST}\n";
     if (tenants.empty())
         out += fmt::format(
             "tenants: [{{metrics: {{push_url: \"{}\"}}, events: {{push_url: \"{}\"}}}}]\n",
@@ -72,54 +59,14 @@ std::string FaultyLife::yaml(const std::string& extra, const std::string& tenant
     return out;
 }
 
-void FaultyLife::start()
-{
-    const char* binary = std::getenv("SONDE_BINARY");
-    REQUIRE_MESSAGE(binary != nullptr, "SONDE_BINARY names the program under test");
-    sonde_.emplace(std::vector<std::string>{binary, "run", "--config", folder_.path("sonde.yaml")},
-        folder_.path(fmt::format("log{}", starts_++)));
-    await("the agent comes up:\n" + log(), [&] {
-        int status = 0;
-        http("GET", fmt::format("http://127.0.0.1:{}/live", status_port_), &status);
-        return status == 200;
-    });
-}
-
-void FaultyLife::kill()
-{
-    sonde_->signal(SIGKILL);
-    sonde_->wait();
-    sonde_.reset();
-}
-
-int FaultyLife::stop()
-{
-    sonde_->signal(SIGTERM);
-    const int status = sonde_->wait();
-    sonde_.reset();
-    return status;
-}
-
 void FaultyLife::freeze() const
 {
-    sonde_->signal(SIGSTOP);
+    program_.signal(SIGSTOP);
 }
 
 void FaultyLife::thaw() const
 {
-    sonde_->signal(SIGCONT);
-}
-
-double FaultyLife::metric(const std::string& name) const
-{
-    std::istringstream lines{http("GET", fmt::format("http://127.0.0.1:{}/metrics", status_port_))};
-    double sum = 0;
-    for (std::string line; std::getline(lines, line);) {
-        const bool is_it = line.starts_with(name + '{') || line.starts_with(name + ' ');
-        if (is_it)
-            sum += std::strtod(line.c_str() + line.rfind(' '), nullptr);
-    }
-    return sum;
+    program_.signal(SIGCONT);
 }
 
 void FaultyLife::await_delivery() const
@@ -129,14 +76,6 @@ void FaultyLife::await_delivery() const
                    metric("sonde_publisher_backlog_records") ==
                0;
     });
-}
-
-std::string FaultyLife::log() const
-{
-    std::string all;
-    for (int i = 0; i < starts_; ++i)
-        all += content_of(folder_.path(fmt::format("log{}", i)));
-    return all;
 }
 
 FaultyLife::Balance FaultyLife::balance() const

@@ -1,16 +1,11 @@
 #pragma once
 
-#include "exporters/journal.h"
-#include "tests/support/process.h"
+#include "tests/faults/program.h"
 #include "tests/support/push_receiver.h"
-#include "tests/support/scratch_folder.h"
 
-#include <cstdint>
+#include <cstddef>
 #include <functional>
-#include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
 namespace sonde::tests {
 
@@ -25,17 +20,16 @@ public:
     PushReceiver remote;
     PushReceiver target;  ///< what the checks connect to; nothing is ever wrong with it
 
-    void start();
-    void kill();  ///< SIGKILL
-    int stop();   ///< SIGTERM. @return the exit status
+    void start() { program_.start(); }
+    void kill() { program_.kill(); }
+    int stop() { return program_.stop(); }
     void freeze() const;
     void thaw() const;
 
-    /// Sum of a metric over all its labels, as `/metrics` says now.
-    double metric(const std::string& name) const;
+    double metric(const std::string& name) const { return program_.metric(name); }
     void await_delivery() const;
-    std::string log() const;
-    std::string directory() const { return folder_.path("state"); }
+    std::string log() const { return program_.log(); }
+    std::string directory() const { return program_.directory(); }
     std::string job(std::size_t check) const;
 
     /// Compares the receiver with the journal once the program has ended: every due time of every
@@ -55,14 +49,7 @@ private:
     std::string yaml(const std::string& extra, const std::string& tenants) const;
 
     std::size_t checks_;
-    ScratchFolder folder_;
-    std::uint16_t status_port_ = free_port();
-    std::optional<Process> sonde_;
-    int starts_ = 0;
+    Program program_;
 };
-
-/// Asks again and again until the answer is yes; fails the test after `limit`.
-void await(const std::string& what, const std::function<bool()>& happened,
-    std::chrono::seconds limit = std::chrono::seconds{60});
 
 }  // namespace sonde::tests

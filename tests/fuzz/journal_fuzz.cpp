@@ -66,7 +66,7 @@ std::string framed(std::string_view text)
         text.remove_prefix(std::min(end + 1, text.size()));
         if (!line.empty())
             encoder.record(
-                static_cast<segment::RecordType>(1 + (line[0] - '0') % 6), line.substr(1));
+                static_cast<segment::RecordType>(1 + (line[0] - '0') % 7), line.substr(1));
     }
     return encoder.take();
 }

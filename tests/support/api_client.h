@@ -22,8 +22,8 @@ public:
     ApiClient& operator=(const ApiClient&) = delete;
 
     /// @param resource below /api/v1/.
-    Answer call(const std::string& method, const std::string& resource,
-        const std::string& body = {}) const;
+    Answer call(
+        const std::string& method, const std::string& resource, const std::string& body = {}) const;
 
 private:
     struct State;

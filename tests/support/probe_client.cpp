@@ -335,8 +335,8 @@ ProbeView ProbeClient::view() const
     return state_->view;
 }
 
-bool ProbeClient::await(const std::function<bool(const ProbeView&)>& wanted,
-    std::chrono::milliseconds limit) const
+bool ProbeClient::await(
+    const std::function<bool(const ProbeView&)>& wanted, std::chrono::milliseconds limit) const
 {
     std::unique_lock lock{state_->mutex};
     return state_->changed.wait_for(lock, limit, [&] { return wanted(state_->view); });

@@ -35,14 +35,15 @@ public:
     using Heard = std::function<void(const pb::Changes&)>;
 
     /// @param token as an agent is given it.
-    /// @param addresses HOST:PORT each, of the replicas: whenever a call fails the next one is tried.
+    /// @param addresses HOST:PORT each, of the replicas: whenever a call fails the next one is
+    /// tried.
     ProbeClient(std::string token, std::vector<std::string> addresses, Heard heard = {});
     ~ProbeClient();
     ProbeClient(const ProbeClient&) = delete;
     ProbeClient& operator=(const ProbeClient&) = delete;
 
-    void disconnect();  ///< the connection breaks
-    void restart();     ///< the agent does: it comes back with no checks
+    void disconnect();     ///< the connection breaks
+    void restart();        ///< the agent does: it comes back with no checks
     void stall(bool yes);  ///< it reads no more, or again
     void use_token(std::string token);
     void use_addresses(std::vector<std::string> addresses);  ///< from the next session on

@@ -207,7 +207,7 @@ struct PushReceiver::State {
         if (!snappy::Uncompress(body.data(), body.size(), &raw))
             throw std::runtime_error{"not a snappy block"};
         for (Fields field{raw}; field.next();)
-            if (path == "/metrics")
+            if (path.starts_with("/metrics"))  // the API names what is above "/push"
                 keep(sample_of(field.bytes));
             else
                 for (const Line& line : lines_of(field.bytes))

@@ -248,6 +248,50 @@ TEST_SUITE("exporters")
         CHECK(open().waiting.size() == 40);
     }
 
+    TEST_CASE_FIXTURE(SmallSegments, "limits can be others from now on")
+    {
+        for (std::uint64_t at = 1; at <= 300; ++at)
+            write(entries_of(at, at, 900, 100), 300'000);
+        journal->set_limits(64 << 10, 1000s);
+        std::vector<Journal::Dropped> dropped = write({}, 300'000).dropped;
+        REQUIRE(dropped.size() > 200);
+        CHECK(dropped.front().reason == GapReason::journal_full);
+        const auto first = dropped.back().what.sequence + 1;
+        REQUIRE(first < 290);
+        CHECK(write({}, 300'000).dropped.empty());
+        CHECK(journal->file_bytes() <= 64 << 10);
+
+        journal->set_limits(1 << 20, std::chrono::seconds{300 - first});
+        CHECK(write({}, 300'000).dropped.empty());
+        dropped = write({}, 301'000).dropped;
+        REQUIRE(dropped.size() == 2);
+        CHECK(dropped.front().what.sequence == first);
+        CHECK(dropped.front().reason == GapReason::too_old);
+
+        for (std::uint64_t at = 301; at <= 600; ++at)
+            CHECK(write(entries_of(at, at, 900, 100), 301'000).dropped.empty());
+        CHECK(journal->file_bytes() > 256 << 10);
+    }
+
+    TEST_CASE_FIXTURE(SmallSegments, "which ways go in order is known to the next life, for good")
+    {
+        const InOrder ways{{{{Origin::file, 1}, Type::metrics}, 7}};
+        Journal::Batch batch;
+        batch.in_order = ways;
+        write(batch);
+        for (std::uint64_t at = 1; at <= 50; ++at) {  // its segment goes
+            write(entries_of(at, at, 900, 100));
+            write(settled_of(at, at));
+        }
+        CHECK((open().in_order == ways));
+        CHECK((Journal::inspect(options.directory)->in_order == ways));
+        batch.in_order = InOrder{};
+        write(batch);
+        CHECK(open().in_order.empty());
+        write(entries_of(51, 90, 900, 100));
+        CHECK(open().in_order.empty());
+    }
+
     TEST_CASE_FIXTURE(JournalFixture, "a batch beyond the limit is dropped at once")
     {
         options.max_bytes = 64 << 10;

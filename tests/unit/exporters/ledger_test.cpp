@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <set>
+#include <string_view>
 
 using namespace sonde::exporters;
 
@@ -98,7 +100,8 @@ TEST_CASE("whatever it is told, every run is published or missing")
         if (i % 3 == 0) {
             ledger.published(one, i);
         } else {
-            Gap gap = gap_of(i, static_cast<GapReason>(i % 12));
+            Gap gap =
+                gap_of(i, static_cast<GapReason>(static_cast<std::size_t>(i) % Ledger::reasons));
             gap.check = one;
             gap.runs = static_cast<std::uint64_t>(i % 4);
             ledger.missed(gap);
@@ -112,6 +115,16 @@ TEST_CASE("whatever it is told, every run is published or missing")
     for (std::size_t i = 0; i < Ledger::reasons; ++i)
         by_reason += ledger.missing(static_cast<GapReason>(i));
     CHECK(by_reason == ledger.missing());
+}
+
+TEST_CASE("every reason has a word of its own")
+{
+    std::set<std::string_view> words;
+    for (std::size_t i = 0; i < Ledger::reasons; ++i)
+        words.insert(name_of(static_cast<GapReason>(i)));
+    CHECK(words.size() == Ledger::reasons);
+    CHECK_FALSE(words.contains(""));
+    CHECK(name_of(last_gap_reason) == "internal");
 }
 
 TEST_CASE("the last run is the latest, published or not, here or before")

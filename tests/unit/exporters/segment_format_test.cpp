@@ -141,6 +141,13 @@ TEST_SUITE("exporters")
         CHECK(known->last_runs[0].check.id == -3);
         CHECK(known->last_runs[0].due_ms == lowest);
         CHECK((known->gaps == checkpoint.gaps));
+
+        const InOrder ways{{{{Origin::api, -1003}, Type::logs}, UINT32_MAX},
+            {{{Origin::file, 1}, Type::metrics}, 0}};
+        segment::Encoder third{1, 0};
+        third.in_order(ways);
+        CHECK((segment::parse_in_order(content_of(third)) == ways));
+        CHECK((segment::parse_in_order("") == InOrder{}));
     }
 
     TEST_CASE("contents that no encoder makes are refused")
@@ -159,6 +166,8 @@ TEST_SUITE("exporters")
         CHECK_FALSE(segment::parse_gaps("\xff"));
         CHECK_FALSE(segment::parse_checkpoint("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x01"));
         CHECK_FALSE(segment::parse_told("\x01"));
+        CHECK_FALSE(segment::parse_in_order(std::string_view{"\0\2\2\1", 4}));  // no type 2
+        CHECK_FALSE(segment::parse_in_order(std::string_view{"\0\2\1", 3}));
     }
 
     TEST_CASE("a scanner passes over what is damaged and finds the next record")

@@ -271,7 +271,7 @@ TEST_SUITE("agent/schedule/running")
         advance(3s);
         tenants.throws = true;
         advance(10s);
-        CHECK(gaps() == Gaps{"not_running 13000..13000 1"});
+        CHECK(gaps() == Gaps{"internal 13000..13000 1"});
         CHECK(metric("sm_agent_scraper_errors_total", "collector") == 1);
         tenants.throws = false;
         advance(10s);
@@ -418,7 +418,7 @@ TEST_SUITE("agent/schedule/ledger")
         std::set<exporters::GapReason> reasons;
         for (const auto& gap : books.gaps)
             reasons.insert(gap.reason);
-        CHECK(reasons.size() == 5);
+        CHECK(reasons.size() == 6);
         const auto got = accounted();
         for (const auto& [id, times] : due) {
             CAPTURE(id);

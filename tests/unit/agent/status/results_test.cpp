@@ -42,10 +42,10 @@ TEST_SUITE("status/results")
         };
         CHECK(status::render_results(results) ==
               "# TYPE probe_duration_seconds untyped\n"
-              "probe_duration_seconds{instance=\"a\",job=\"x\"} 0.25\n"
+              "probe_duration_seconds{instance=\"a\",job=\"x\",tenant=\"api/0\"} 0.25\n"
               "# TYPE probe_success untyped\n"
-              "probe_success{instance=\"a\",job=\"x\"} 1\n"
-              "probe_success{instance=\"b\",job=\"x\"} 0\n");
+              "probe_success{instance=\"a\",job=\"x\",tenant=\"api/0\"} 1\n"
+              "probe_success{instance=\"b\",job=\"x\",tenant=\"api/0\"} 0\n");
     }
 
     TEST_CASE("nothing measured is an empty text; logs alone are nothing")
@@ -60,7 +60,21 @@ TEST_SUITE("status/results")
     {
         const exporters::Payload results[] = {payload({{{name("up"), {"job", "x"}}, 1}}),
             payload({{{name("up"), {"job", "x"}}, 0}, {{name("up")}, 2}})};
-        CHECK(status::render_results(results) == "# TYPE up untyped\nup{job=\"x\"} 1\nup 2\n");
+        CHECK(status::render_results(results) ==
+              "# TYPE up untyped\nup{job=\"x\",tenant=\"api/0\"} 1\nup{tenant=\"api/0\"} 2\n");
+    }
+
+    TEST_CASE("checks of two tenants may be alike; a label that a user calls so steps aside")
+    {
+        exporters::Payload results[] = {payload({{{name("up"), {"job", "x"}}, 1}}),
+            payload({{{name("up"), {"job", "x"}}, 0}}),
+            payload({{{name("up"), {"tenant", "mine"}}, 2}})};
+        results[0].tenant = {exporters::Origin::api, 7};
+        results[1].tenant = results[2].tenant = {exporters::Origin::file, 7};
+        CHECK(status::render_results(results) ==
+              "# TYPE up untyped\nup{job=\"x\",tenant=\"api/7\"} 1\n"
+              "up{job=\"x\",tenant=\"file/7\"} 0\n"
+              "up{exported_tenant=\"mine\",tenant=\"file/7\"} 2\n");
     }
 
     TEST_CASE("whatever a label holds, it stays inside its quotes")
@@ -72,7 +86,7 @@ TEST_SUITE("status/results")
             CAPTURE(value);
             const auto result = payload({{{name("up"), {"k", value}}, 1}});
             CHECK(status::render_results({&result, 1}) ==
-                  "# TYPE up untyped\nup{k=\"" + std::string{escaped} + "\"} 1\n");
+                  "# TYPE up untyped\nup{k=\"" + std::string{escaped} + "\",tenant=\"api/0\"} 1\n");
         }
     }
 
@@ -87,7 +101,7 @@ TEST_SUITE("status/results")
             CAPTURE(text);
             const auto result = payload({{{name("up")}, value}});
             CHECK(status::render_results({&result, 1}) ==
-                  "# TYPE up untyped\nup " + std::string{text} + "\n");
+                  "# TYPE up untyped\nup{tenant=\"api/0\"} " + std::string{text} + "\n");
         }
     }
 }
