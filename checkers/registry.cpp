@@ -83,7 +83,7 @@ Result<const Kind*> kind_of(const pb::CheckSettings& wire)
         return kind;
     if (found.empty())
         return error("unknown_kind", "settings: must have one of dns, http, ping, tcp");
-    return error("not_supported", "settings.{}: not supported yet", found);
+    return error("not_supported", "settings.{}: not supported", found);
 }
 
 std::vector<Error> validate(const pb::Check& check)

@@ -189,6 +189,8 @@ struct ControlConfig {
     bool disable_scripted_checks = false;  ///< `probes.default_capabilities`
     bool disable_browser_checks = false;
     std::int64_t max_tokens_per_tenant = 1000;
+    /// Refused credentials of one client address; absent: any number.
+    std::optional<std::int64_t> auth_failures_per_minute;
     Milliseconds presence_lease = 45s;
     std::string secrets_key_file;
     bool allow_inline_secrets = false;  ///< of the command line; for the directory

@@ -191,6 +191,7 @@ void read_control(Section section, const std::string& state_dir, ControlConfig& 
     read_kinds(section.child("checks"), config);
     read_probe_defaults(section.child("probes"), config);
     read_tokens(section.child("tokens"), config);
+    section.child("throttle").read("auth_failures_per_minute", config.auth_failures_per_minute);
     read_presence(section.child("presence"), config);
     read_changes(section.child("changes"), config);
     config.secrets_key_file = "secrets.key";

@@ -116,6 +116,10 @@ constexpr Fixed<ControlConfig> of_the_control_plane[] = {
         [](const ControlConfig& c) { return word(c.disable_browser_checks); }},
     {"control.tokens.max_per_tenant",
         [](const ControlConfig& c) { return fmt::to_string(c.max_tokens_per_tenant); }},
+    {"control.throttle.auth_failures_per_minute",
+        [](const ControlConfig& c) {
+            return c.auth_failures_per_minute ? fmt::to_string(*c.auth_failures_per_minute) : "off";
+        }},
     {"control.presence.lease",
         [](const ControlConfig& c) { return print_duration(c.presence_lease); }},
     {"control.changes.retention",

@@ -248,6 +248,19 @@ void Section::read(std::string_view key, std::chrono::milliseconds& field)
     read_parsed(key, field, print_duration(field), parse_duration);
 }
 
+void Section::read(std::string_view key, std::optional<std::int64_t>& field)
+{
+    using Field = std::optional<std::int64_t>;
+    read_parsed(key, field, field ? fmt::to_string(*field) : "off", [](const std::string& text) {
+        if (text == "off")
+            return Result<Field>{Field{}};
+        const auto value = parse_number<std::int64_t>(text, "an integer");
+        return value && *value >= 1
+                   ? Result<Field>{Field{*value}}
+                   : error("bad_value", "\"{}\" is neither an integer of 1 or more nor off", text);
+    });
+}
+
 void Section::read(std::string_view key, std::optional<std::chrono::milliseconds>& field)
 {
     using Field = std::optional<std::chrono::milliseconds>;

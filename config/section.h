@@ -55,6 +55,8 @@ public:
     void read(std::string_view key, std::chrono::milliseconds& field);
     /// A duration, or `off`: absent.
     void read(std::string_view key, std::optional<std::chrono::milliseconds>& field);
+    /// An integer of 1 or more, or `off`: absent.
+    void read(std::string_view key, std::optional<std::int64_t>& field);
     void read(std::string_view key, HostPort& field);
     void read(std::string_view key, std::vector<std::string>& field);
     void read(std::string_view key, std::vector<HostPort>& field);

@@ -13,7 +13,6 @@ constexpr auto keys = std::to_array<Unsupported>({
     {"control.http.trusted_proxies"},
     {"control.tokens.unused_ttl", "off"},
     {"control.tokens.pepper_file"},
-    {"control.throttle.auth_failures_per_minute", "off"},
     {"control.auth.issuer"},
     {"control.auth.token_ttl"},
     {"control.auth.user_ttl", "off"},

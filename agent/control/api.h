@@ -30,8 +30,6 @@ struct ApiParts {
     Store& store;
     const config::ControlConfig& config;
     std::function<std::shared_ptr<const Directory>()> directory;  ///< the current one
-    /// Refused credentials of one client before 429 takes the place of 401; absent: any number.
-    std::optional<std::int64_t> auth_failures_per_minute = std::nullopt;
 };
 
 /// What a handler may use: the request, its caller, and the memory behind the API.
@@ -83,7 +81,7 @@ HttpReply refuse(
 class Api {
 public:
     explicit Api(ApiParts parts)
-        : parts_{std::move(parts)}, throttle_{parts_.auth_failures_per_minute}
+        : parts_{std::move(parts)}, throttle_{parts_.config.auth_failures_per_minute}
     {}
 
     asio::awaitable<HttpReply> handle(const HttpRequest& request, const net::HttpPeer& peer);

@@ -136,7 +136,7 @@ Settings parse_settings(const pb::Check& check, Problems& problems)
     Settings settings;
     settings.target = parse_target(check.target(), problems);
     if (wire.has_oauth2config())
-        problems.add(error("not_supported", "settings.http.oauth2Config: not supported yet"));
+        problems.add(error("not_supported", "settings.http.oauth2Config: not supported"));
     settings.ip = parse_ip_version(wire.ipversion(), "settings.http.ipVersion", problems);
     if (!pb::HttpMethod_IsValid(wire.method()))
         problems.add(error(

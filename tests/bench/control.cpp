@@ -3,8 +3,9 @@
 // check/list with ten thousand checks; the first snapshot of a probe that is too large for one
 // message.
 //
-// The replicas are pinned to core 1; probes, users and PostgreSQL to core 0. DIR holds control.ports
-// (six free ones) and control.databases (a URL of an empty PostgreSQL database in each line).
+// The replicas are pinned to core 1; probes, users and PostgreSQL to core 0. DIR holds
+// control.ports (six free ones) and control.databases (a URL of an empty PostgreSQL database in
+// each line).
 
 #include "tests/bench/process.h"
 #include "tests/bench/statistics.h"
@@ -87,7 +88,8 @@ class Replica {
 public:
     Replica(const std::string& sonde, const std::string& dir, std::size_t number,
         const std::string& database)
-        : port_{port(dir, 3 * number)}, address_{fmt::format("127.0.0.1:{}", port(dir, 3 * number + 1))}
+        : port_{port(dir, 3 * number)},
+          address_{fmt::format("127.0.0.1:{}", port(dir, 3 * number + 1))}
     {
         const std::string state = fmt::format("{}/replica{}", dir, number);
         std::filesystem::remove_all(state);
@@ -154,8 +156,8 @@ struct Probe {
 
 Probe add_probe(const ApiClient& api, const std::string& name)
 {
-    const json added = json::parse(answer_of(
-        api, "POST", "probe/add", json{{"name", name}, {"region", "BENCH"}}.dump()));
+    const json added = json::parse(
+        answer_of(api, "POST", "probe/add", json{{"name", name}, {"region", "BENCH"}}.dump()));
     return {added["probe"]["id"], added["token"]};
 }
 
@@ -183,8 +185,7 @@ public:
     std::vector<Clock::time_point> await(std::int64_t change, std::size_t number)
     {
         std::unique_lock lock{mutex_};
-        if (!some_.wait_for(
-                lock, patience, [&] { return times_[change].size() >= number; }))
+        if (!some_.wait_for(lock, patience, [&] { return times_[change].size() >= number; }))
             fail("a change does not arrive");
         return times_[change];
     }
@@ -208,7 +209,8 @@ class Latencies {
 public:
     Latencies(const ApiClient& user, Arrivals& arrivals) : user_{user}, arrivals_{arrivals} {}
 
-    void measure(const std::string& what, std::vector<json>& checks, std::size_t hearers, int changes)
+    void measure(
+        const std::string& what, std::vector<json>& checks, std::size_t hearers, int changes)
     {
         std::vector<double> p50;
         std::vector<double> p99;
@@ -349,8 +351,8 @@ void measure_snapshot(const std::string& name, const ApiClient& user, const Repl
         whole.push_back(milliseconds(Clock::now() - began));
         const ProbeView view = client.view();
         if (!complete || !view.odd.empty())
-            fail(fmt::format("a snapshot is not whole: {} of {} checks; {}; {}",
-                view.checks.size(), number, view.last_end, view.odd.empty() ? "" : view.odd[0]));
+            fail(fmt::format("a snapshot is not whole: {} of {} checks; {}; {}", view.checks.size(),
+                number, view.last_end, view.odd.empty() ? "" : view.odd[0]));
         largest = std::max(largest, view.largest);
         bytes = 0;
         for (const auto& [id, each] : view.checks)
@@ -413,8 +415,8 @@ void measure_all(const std::string& sonde, const std::string& dir)
     const std::array latencies{Setting{"SQLite", 1, "sqlite:control.db"},
         Setting{"PostgreSQL", 1, databases.at(0)},
         Setting{"PostgreSQL, at the other replica", 2, databases.at(1)}};
-    const std::array sizes{Setting{"SQLite", 1, "sqlite:control.db"},
-        Setting{"PostgreSQL", 1, databases.at(2)}};
+    const std::array sizes{
+        Setting{"SQLite", 1, "sqlite:control.db"}, Setting{"PostgreSQL", 1, databases.at(2)}};
     std::printf("From the answer to check/update until a probe has the change, with %zu probes "
                 "connected, in ms: medians of %d rounds, and their range.\n",
         streams, rounds);

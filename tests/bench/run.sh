@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What our checks cost, and how true their times are, beside Debian's blackbox_exporter:
-#   tests/bench/run.sh checks|truth|soak|fleet [--no-install] [--keep DIR]
+#   tests/bench/run.sh checks|truth|soak|fleet|control [--no-install] [--keep DIR]
 #     checks        CPU per check, checks per second and memory, by kind (80 s)
 #     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity, in a fleet (4 min)
 #     soak          a thousand HTTP checks at once, then 100,000 of all kinds: memory, descriptors (2 min)
 #     fleet         100 to 50,000 checks in one daemon: lateness, processor time, memory (8 min)
+#     control       the API: how soon 100 probes have a change, lists and snapshots of 10,000 checks (4 min)
 #     --no-install  the packages are there already
 #     --keep DIR    the configurations and logs stay in DIR
 # Needs root and two cores: servers run on core 0, the program under test on core 1, all of them before
@@ -15,18 +16,18 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build/release
 install=yes
 dir=
-[ $# -gt 0 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2; }
 what=$1
 shift
 while [ $# -gt 0 ]; do
     case $1 in
     --no-install) install=no ;;
     --keep) dir=$2; shift ;;
-    *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+    *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;;
     esac
     shift
 done
-case $what in checks | truth | soak | fleet) ;; *) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
+case $what in checks | truth | soak | fleet | control) ;; *) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 2 ;; esac
 
 if [ -z "${SONDE_BENCH_NAMESPACE:-}" ]; then
     if [ $install = yes ]; then
@@ -215,9 +216,32 @@ done >"$dir/fleet.checks"
 echo "http://127.0.0.1:$push_port/" >"$dir/fleet.push"
 echo "$status_port" >"$dir/fleet.port"
 
+# The API: two replicas with three ports each, and a database in PostgreSQL for each part. It flushes to disk, as it should.
+start_postgresql() {
+    local programs url
+    free_port postgresql_port
+    programs=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+    chmod 755 "$dir"
+    install -d -o postgres -g postgres -m 700 "$dir/postgresql"
+    setpriv --reuid=postgres --regid=postgres --clear-groups "$programs/initdb" -D "$dir/postgresql" -U bench -A trust >"$dir/initdb.log"
+    start postgresql setpriv --pdeathsig QUIT --reuid=postgres --regid=postgres --clear-groups "$programs/postgres" -D "$dir/postgresql" \
+        -c port="$postgresql_port" -c listen_addresses=127.0.0.1 -c unix_socket_directories=
+    url=postgresql://bench@127.0.0.1:$postgresql_port
+    until "$programs/pg_isready" -q -h 127.0.0.1 -p "$postgresql_port"; do sleep 0.1; done
+    for number in 1 2 3; do
+        "$programs/createdb" -h 127.0.0.1 -p "$postgresql_port" -U bench "bench$number"
+        echo "$url/bench$number"
+    done >"$dir/control.databases"
+    for number in 1 2 3 4 5 6; do
+        free_port control_port
+        echo "$control_port"
+    done >"$dir/control.ports"
+}
+[ "$what" != control ] || start_postgresql
+
 printf '%s, %s, %s\n' "$(uname -r)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(date -uIs)"
 printf 'ours: %s; peer: %s; %s roots\n' "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" \
     "$(dpkg-query -W -f '${Package} ${Version}' prometheus-blackbox-exporter)" "$(grep -c BEGIN "$dir/bundle.pem")"
 program=$build/tests/bench_agent
-[ "$what" != fleet ] || program=$build/sonde
+case $what in fleet | control) program=$build/sonde ;; esac
 "$build/tests/bench_$what" "$program" "$dir"

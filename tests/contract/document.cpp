@@ -52,9 +52,10 @@ const Document::Operation* Document::find(const std::string& method, const std::
     const auto fitting = [&](const Operation& each) {
         return each.method == method && fits(each.path, path);
     };
-    auto found = std::find_if(operations_.begin(), operations_.end(), named);
-    if (found == operations_.end())
-        found = std::find_if(operations_.begin(), operations_.end(), fitting);
+    const bool literal = std::any_of(operations_.begin(), operations_.end(),
+        [&](const Operation& each) { return each.path == path; });
+    const auto found = literal ? std::find_if(operations_.begin(), operations_.end(), named)
+                               : std::find_if(operations_.begin(), operations_.end(), fitting);
     return found == operations_.end() ? nullptr : &*found;
 }
 

@@ -1,5 +1,6 @@
 // Spec 04 §12: the served description, and that its limits are the ones that hold.
 #include "tests/contract/document.h"
+#include "tests/contract/recorder.h"
 #include "tests/contract/script.h"
 
 #include <doctest/doctest.h>
@@ -131,7 +132,7 @@ struct Scene {
     }
 };
 
-struct Extended : Scene {
+struct Extended : Unrecorded, Scene {
     Extended() : Scene{"  limits: {profile: extended}\n"} {}
 };
 

@@ -4,6 +4,8 @@ namespace sonde::contract {
 
 void Recorder::note(const Request& request, const Reply& reply)
 {
+    if (paused_)
+        return;
     exchanges_.push_back({request.method, request.path.substr(0, request.path.find('?')),
         request.body.value_or(""), reply.status, reply.body});
 }

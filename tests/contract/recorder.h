@@ -21,10 +21,21 @@ public:
     void note(const Request& request, const Reply& reply);
     const std::vector<Exchange>& exchanges() const { return exchanges_; }
 
+    void pause(bool yes) { paused_ = yes; }
+
 private:
+    bool paused_ = false;
     std::vector<Exchange> exchanges_;
 };
 
 Recorder& recorder();
+
+/// While one lives nothing is recorded: the API has other options, so another document.
+struct Unrecorded {
+    Unrecorded() { recorder().pause(true); }
+    ~Unrecorded() { recorder().pause(false); }
+    Unrecorded(const Unrecorded&) = delete;
+    Unrecorded& operator=(const Unrecorded&) = delete;
+};
 
 }  // namespace sonde::contract

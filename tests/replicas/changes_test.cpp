@@ -11,7 +11,7 @@ using namespace sonde::tests;
 
 namespace {
 
-constexpr std::size_t some_rounds = 4;
+constexpr std::size_t some_rounds = 3;
 constexpr std::size_t events_of_round = 12;
 
 /// What happens to a stream while users write.
@@ -64,10 +64,47 @@ void ends_in_agreement(Installation::Options options)
         here.writers->acknowledged(), here.writers->unknown(), sessions));
 }
 
+/// The probe has exactly what is stored, and nothing on the way was odd.
+bool has_all(const Installation& here, std::size_t sessions)
+{
+    const Truth truth = ask_for_truth(here.api());
+    const bool same = here.probes[0]->await([&](const ProbeView& view) {
+        return view.sessions >= sessions && difference(truth, here.probe_ids[0], view).empty();
+    });
+    for (const std::string& odd : here.probes[0]->view().odd)
+        FAIL_CHECK(odd);
+    return same;
+}
+
 }  // namespace
 
 TEST_SUITE("replicas/changes")
 {
+    TEST_CASE("what is too large for a message that agents take comes whole, in several")
+    {
+        constexpr int checks = 60;
+        constexpr std::size_t body = 100'000;  // together more than 4 MiB (spec 01 §1.1)
+        Installation here{{.probes = 1}};
+        const ApiClient user = here.api();
+        for (int i = 0; i < checks; ++i) {
+            const auto added = user.call("POST", "check/add",
+                fmt::format(R"({{"job": "j{0}", "target": "https://j{0}.example.org/",
+"frequency": 60000, "timeout": 3000, "enabled": true, "probes": [{1}],
+"settings": {{"http": {{"body": "{2}"}}}}}})",
+                    i, here.probe_ids[0], std::string(body, 'x')));
+            REQUIRE_MESSAGE(added.status == 200, added.body);
+        }
+        CHECK(has_all(here, 1));
+        here.probes[0]->restart();  // everything at once, to one that has nothing
+        CHECK(has_all(here, 2));
+        // New data of the probe: everything once more, to one that has it already.
+        const auto moved = user.call("POST", "probe/update",
+            fmt::format(R"({{"id": {}, "tenantId": {}, "name": "moved", "region": "APAC"}})",
+                here.probe_ids[0], ask_for_truth(user).tenant.id()));
+        REQUIRE_MESSAGE(moved.status == 200, moved.body);
+        CHECK(has_all(here, 3));
+    }
+
     TEST_CASE("many writers, one stream: the probe ends with exactly what is stored")
     {
         for (const DatabaseKind kind : {DatabaseKind::sqlite, DatabaseKind::postgresql}) {
@@ -88,7 +125,8 @@ TEST_SUITE("replicas/changes")
             .writers = {.body_bytes = 5'000, .reset_tokens = true}});
     }
 
-    TEST_CASE("PostgreSQL and two replicas: changes of all kinds, streams that break, stall and move")
+    TEST_CASE(
+        "PostgreSQL and two replicas: changes of all kinds, streams that break, stall and move")
     {
         ends_in_agreement({.database = DatabaseKind::postgresql,
             .replicas = 2,

@@ -112,10 +112,10 @@ ControlPlane::ControlPlane(const ControlDatabase& database, std::size_t max_back
 
 std::string ControlPlane::yaml(std::size_t max_backlog) const
 {
-    const std::string password =
-        database_.kind() == DatabaseKind::sqlite
-            ? ""
-            : fmt::format(", password_file: \"{}\"", folder_.write("password", Postgresql::password));
+    const std::string password = database_.kind() == DatabaseKind::sqlite
+                                     ? ""
+                                     : fmt::format(", password_file: \"{}\"",
+                                           folder_.write("password", Postgresql::password));
     return fmt::format(R"(state_dir: {}
 log: {{level: info}}
 status: {{listen: "127.0.0.1:{}"}}
@@ -146,9 +146,9 @@ void ControlPlane::launch()
 {
     if (sonde_)
         log_ += sonde_->output();
-    sonde_.emplace(std::vector<std::string>{binary(), "run", "--config", folder_.path("sonde.yaml")},
-        folder_.path("log"),
-        std::vector<std::string>{"TEST_PUBLISHER=publisher-secret"});
+    sonde_.emplace(
+        std::vector<std::string>{binary(), "run", "--config", folder_.path("sonde.yaml")},
+        folder_.path("log"), std::vector<std::string>{"TEST_PUBLISHER=publisher-secret"});
 }
 
 void ControlPlane::start()

@@ -39,8 +39,8 @@ void Installation::add_probe(std::size_t number)
     REQUIRE_MESSAGE(answer.status == 200, answer.body);
     const auto added = nlohmann::json::parse(answer.body);
     probe_ids.push_back(added.at("probe").at("id"));
-    probes.push_back(std::make_unique<ProbeClient>(
-        added.at("token"), addresses(number % replicas.size())));
+    probes.push_back(
+        std::make_unique<ProbeClient>(added.at("token"), addresses(number % replicas.size())));
 }
 
 ApiClient Installation::api(std::size_t replica) const

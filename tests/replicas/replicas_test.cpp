@@ -48,8 +48,8 @@ void all_at_second(Installation& here)
 /// recovers from its log, and lets nobody in until it is done.
 void crash_postgresql(const ControlDatabase& database)
 {
-    const std::string victim = database.sql(
-        "SELECT pid FROM pg_stat_activity WHERE application_name = 'sonde' LIMIT 1");
+    const std::string victim =
+        database.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'sonde' LIMIT 1");
     REQUIRE(::kill(std::atoi(victim.c_str()), SIGKILL) == 0);
 }
 
@@ -77,9 +77,8 @@ TEST_SUITE("replicas/two")
                 return view.checks.size() == 1 &&
                        view.checks.begin()->second.timeout() == 3000 + updates;
             }));
-            REQUIRE(far.call("DELETE",
-                           fmt::format("check/delete/{}",
-                               here.probes[probe]->view().checks.begin()->first))
+            REQUIRE(far.call("DELETE", fmt::format("check/delete/{}",
+                                           here.probes[probe]->view().checks.begin()->first))
                         .status == 200);
             CHECK(here.probes[probe]->await(
                 [](const ProbeView& view) { return view.checks.empty(); }));

@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int after_failure_ms = 5;
+constexpr std::size_t most_checks = 30;  // of a writer: a long run must not become a slow one
 
 template <class Message>
 Message read(const std::string& text)
@@ -129,7 +130,8 @@ private:
     }
 
     pb::Check check(const std::string& job, std::int64_t version);
-    Slot<pb::Check>* any_certain();
+    std::size_t living() const;
+    Slot<pb::Check>* any_certain();  ///< null: there is none
     Outcome call(const std::string& method, const std::string& resource, const std::string& body);
     template <class Message>
     void settle(Slot<Message>& slot, Outcome outcome, Message after);
@@ -163,9 +165,9 @@ void Writers::Writer::run()
             change_tenant();
         else if (first && dice < 20)
             change_probe();
-        else if (dice < 50)
+        else if (dice < 50 && living() < most_checks)
             add();
-        else if (dice < 85)
+        else if (dice < 70)
             update();
         else
             remove();
@@ -199,12 +201,19 @@ pb::Check Writers::Writer::check(const std::string& job, std::int64_t version)
     return check;
 }
 
+std::size_t Writers::Writer::living() const
+{
+    return static_cast<std::size_t>(std::count_if(checks_.begin(), checks_.end(),
+        [](const Slot<pb::Check>& slot) { return !slot.now.job().empty(); }));
+}
+
 Writers::Slot<pb::Check>* Writers::Writer::any_certain()
 {
-    if (checks_.empty())
-        return nullptr;
-    auto& slot = checks_[below(checks_.size())];
-    return slot.certain() ? &slot : nullptr;
+    std::vector<Slot<pb::Check>*> certain;
+    for (Slot<pb::Check>& slot : checks_)
+        if (slot.certain() && !slot.now.job().empty())
+            certain.push_back(&slot);
+    return certain.empty() ? nullptr : certain[below(certain.size())];
 }
 
 Writers::Outcome Writers::Writer::call(
@@ -248,7 +257,7 @@ void Writers::Writer::add()
 void Writers::Writer::update()
 {
     Slot<pb::Check>* const slot = any_certain();
-    if (slot == nullptr || slot->now.job().empty())
+    if (slot == nullptr)
         return add();
     pb::Check wanted = check(slot->now.job(), ++version_);
     wanted.set_id(slot->now.id());
@@ -267,7 +276,7 @@ void Writers::Writer::update()
 void Writers::Writer::remove()
 {
     Slot<pb::Check>* const slot = any_certain();
-    if (slot == nullptr || slot->now.job().empty())
+    if (slot == nullptr)
         return add();
     settle(*slot, call("DELETE", fmt::format("check/delete/{}", slot->now.id()), {}), pb::Check{});
 }
@@ -320,11 +329,10 @@ namespace {
 template <class Slot, class Message>
 bool adopt(Slot& slot, const Message& actual)
 {
-    const auto is = [&actual](const Message& wanted) {
-        return as_written(wanted) == as_written(actual);
-    };
-    const bool known = slot.certain() ? is(slot.now)
-                                      : std::any_of(slot.may_be.begin(), slot.may_be.end(), is);
+    const auto is = [&actual](
+                        const Message& wanted) { return as_written(wanted) == as_written(actual); };
+    const bool known =
+        slot.certain() ? is(slot.now) : std::any_of(slot.may_be.begin(), slot.may_be.end(), is);
     slot.now = actual;
     slot.may_be.clear();
     return known;
@@ -387,10 +395,12 @@ void Writers::stop()
 void Writers::await_acknowledged(std::size_t more)
 {
     std::unique_lock lock{mutex_};
-    const std::size_t wanted = acknowledged_ + more;
+    const std::size_t before = acknowledged_;
     const bool reached = progress_.wait_for(
-        lock, std::chrono::minutes{1}, [&] { return acknowledged_ >= wanted; });
-    REQUIRE_MESSAGE(reached, "writes are acknowledged; the last that was not: "
+        lock, std::chrono::minutes{1}, [&] { return acknowledged_ >= before + more; });
+    // None at all means that nobody answers; some, that the machine is slow.
+    REQUIRE_MESSAGE(reached, (acknowledged_ - before)
+                                 << " of " << more << " were acknowledged; odd: "
                                  << (odd_.empty() ? "none" : odd_.back()));
 }
 
@@ -403,8 +413,8 @@ Writers::Outcome Writers::judge(const ApiClient::Answer& answer, const std::stri
         return Outcome::done;
     }
     const bool unknown =
-        answer.status == 0 || (answer.status == 503 &&
-                                  answer.body.find("outcome unknown") != std::string::npos);
+        answer.status == 0 ||
+        (answer.status == 503 && answer.body.find("outcome unknown") != std::string::npos);
     if (unknown) {
         ++unknown_;
         return Outcome::unknown;

@@ -48,6 +48,9 @@ asio::awaitable<HttpReply> update_checks(Call& call)
         return store::update_checks(db, call.tenant, *checks);
     };
     const auto updated = co_await call.parts.store.write(update);
+    if (!updated && updated.error().reason == "not_found")  // which one is for `err` to say, too
+        co_return refuse(boost::beast::http::status::not_found, updated.error().message,
+            updated.error().message);
     if (!updated)
         co_return refuse(updated.error(), invalid_check, "cannot update database");
     co_return ok(R"({"msg":"Bulk update successful"})");

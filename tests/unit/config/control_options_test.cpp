@@ -26,6 +26,7 @@ control:
   checks: {enabled_kinds: [ping], allow_custom_alert_sensitivity: true}
   probes: {default_capabilities: {disable_scripted_checks: true}}
   tokens: {max_per_tenant: 5, unused_ttl: off}
+  throttle: {auth_failures_per_minute: 9}
   presence: {lease: 1m}
   secrets: {key_file: keys}
 )");
@@ -45,6 +46,7 @@ control:
         CHECK(control.disable_scripted_checks);
         CHECK_FALSE(control.disable_browser_checks);
         CHECK(control.max_tokens_per_tenant == 5);
+        CHECK(control.auth_failures_per_minute == 9);
         CHECK(control.presence_lease == 1min);
         CHECK(control.secrets_key_file == "/state/keys");
         CHECK(
@@ -118,6 +120,9 @@ control:
                                                 "of check; there are dns, http, ping, tcp"},
             {"presence: {lease: 29s}", "control.presence.lease: must be at least 30s"},
             {"tokens: {max_per_tenant: 0}", "control.tokens.max_per_tenant: must be at least 1"},
+            {"throttle: {auth_failures_per_minute: 0}",
+                "control.throttle.auth_failures_per_minute: \"0\" is neither an integer of 1 or "
+                "more nor off"},
             {"directory_file: x",
                 "control.directory_file: is given together with directory: keep one of them"},
             {"store: {url: http://x}", "control.store.url: not supported yet: leave it out"},

@@ -74,6 +74,7 @@ constexpr Change fixed[] = {
     {"control.probes.default_capabilities.disable_scripted_checks", "true", " (false → true)"},
     {"control.probes.default_capabilities.disable_browser_checks", "true", " (false → true)"},
     {"control.tokens.max_per_tenant", "5", " (1000 → 5)"},
+    {"control.throttle.auth_failures_per_minute", "5", " (off → 5)"},
     {"control.presence.lease", "1m", " (45s → 1m)"},
     {"control.changes.retention", "2h", " (1h → 2h)"},
     {"control.changes.max_backlog", "5", " (10000 → 5)"},

@@ -211,7 +211,7 @@ TEST_SUITE("cli/check")
             settings("http", "http://127.0.0.1:1/", R"({"oauth2Config": {"clientId": "x"}})");
         CHECK(outcome.status == 3);
         CHECK(outcome.out == "");
-        CHECK(outcome.error == "sonde check: settings.http.oauth2Config: not supported yet\n");
+        CHECK(outcome.error == "sonde check: settings.http.oauth2Config: not supported\n");
     }
 
     TEST_CASE_FIXTURE(Refusing, "a file of settings that cannot be used is named, with the reason")

@@ -196,11 +196,11 @@ status: {page: true}
 )");
         CHECK(outcome.status == 2);
         CHECK(outcome.error ==
-              "sonde.yaml:8: checks[0].settings.http.oauth2Config: not supported yet\n"
+              "sonde.yaml:8: checks[0].settings.http.oauth2Config: not supported\n"
               "sonde.yaml:9: checks[1].target: \"127.0.0.1\" is not host:port\n"
               "sonde.yaml:18: checks[2].settings.dns.validateAnswerRRS.failIfMatchesRegexp[1]: "
               "missing ): (\n"
-              "sonde.yaml:21: checks[3].settings.traceroute: not supported yet\n");
+              "sonde.yaml:21: checks[3].settings.traceroute: not supported\n");
     }
 
     TEST_CASE_FIXTURE(

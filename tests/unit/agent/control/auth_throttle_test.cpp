@@ -41,8 +41,8 @@ TEST_SUITE("agent/control/api")
 
     TEST_CASE_FIXTURE(ApiFixture, "who guesses is told to wait; a right token passes")
     {
-        control::ApiParts parts{store, config, [this] { return directory; }, 3};
-        control::Api throttled{parts};
+        config.auth_failures_per_minute = 3;
+        control::Api throttled{control::ApiParts{store, config, [this] { return directory; }}};
         net::HttpPeer peer;
         peer.address = make_address("192.0.2.1");
         const auto status = [&](const std::string& target, const std::string& body = "") {

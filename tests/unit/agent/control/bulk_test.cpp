@@ -77,7 +77,7 @@ TEST_SUITE("agent/control/api")
         refused({a, with(b, "tenantId", 77)}, 400, "[1].tenantId: is not the tenant");
         refused({a, b, a}, 400, "[2].id: is there twice");
         refused({a, with(b, "frequency", 1)}, 400, "[1].frequency: must be between");
-        refused({with(a, "id", 99), with(b, "frequency", 1)}, 404, "not found");
+        refused({with(a, "id", 99), with(b, "frequency", 1)}, 404, "[0].check 99 not found");
         refused({a, with(b, "probes", {99})}, 400, "[1].probes: 99 not available");
         const std::string_view taken = "target/job combination already exists";
         refused({a, with(b, "job", "a")}, 409, taken);

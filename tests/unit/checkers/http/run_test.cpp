@@ -27,11 +27,11 @@ TEST_SUITE("checkers/http")
         CHECK(request.find("User-Agent: sonde/") != std::string::npos);
     }
 
-    TEST_CASE_FIXTURE(HttpFixture, "settings that are not supported yet are refused by name")
+    TEST_CASE_FIXTURE(HttpFixture, "settings that are not supported are refused by name")
     {
         const auto report = ask("http://127.0.0.1:1/", R"("oauth2Config": {})");
         CHECK(report.verdict.code == "not_supported");
-        CHECK(report.verdict.message == "settings.http.oauth2Config: not supported yet");
+        CHECK(report.verdict.message == "settings.http.oauth2Config: not supported");
     }
 
     TEST_CASE("references are resolved as RFC 3986 says")
