@@ -44,6 +44,7 @@ TEST_CASE("a remote that is away for hours: nothing is lost, and what is live ne
     CHECK(life.arrived().size() == before);
     const double backlog = life.metric("sonde_publisher_backlog_records");
     CHECK(backlog > 0);
+    const double journal_mib = life.metric("sonde_journal_bytes") / (1 << 20);
     const auto begun = std::chrono::steady_clock::now();
     life.come_up();
     std::chrono::seconds drained{0};
@@ -59,9 +60,9 @@ TEST_CASE("a remote that is away for hours: nothing is lost, and what is live ne
         "{} runs, {:.0f} records and {:.1f} MiB of journal waited; the first live one arrived {} s "
         "after the remote was back, behind {} requests with old ones at most, later ones behind "
         "{} of {}; all was there {} s later on the schedule's clock, after {:.1f} s of work",
-        life.published().size(), backlog, life.metric("sonde_journal_bytes") / (1 << 20),
-        figures.first_live.value_or(-1s).count(), figures.behind_at_first, figures.behind,
-        figures.old_requests, drained.count(), took.count()));
+        life.published().size(), backlog, journal_mib, figures.first_live.value_or(-1s).count(),
+        figures.behind_at_first, figures.behind, figures.old_requests, drained.count(),
+        took.count()));
     CHECK(life.arrived() == life.published());  // all, and each once
     CHECK(life.missing() == 0);
     CHECK(life.metric("sonde_publisher_lost_total") == 0);
