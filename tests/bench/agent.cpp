@@ -5,8 +5,9 @@
 //
 //   put COUNT PERIOD_MS FILE   COUNT checks more, made from the checks in FILE (one in JSON a line)
 //                              in turn; answers "ok"
-//   clear                      none any more
-//   count                      answers "STARTED FAILED IN_FLIGHT"
+//   clear                      none any more; answers when the last run has ended
+//   await COUNT                answers when COUNT runs more have ended
+//   count                      answers "STARTED FAILED"
 //   measure COUNT GAP_US FILE  single runs beside the schedule, one every GAP_US. A line of FILE
 //                              is "PHASE JSON"; answers "LINE:SECONDS:LATE:SAID …". SECONDS is
 //                              negative for a failed run; LATE are the microseconds of its wall
@@ -29,6 +30,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -40,6 +42,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <stdexcept>
 
@@ -49,6 +52,8 @@ using namespace sonde;
 using bench::lines_of;
 namespace asio = boost::asio;
 using std::chrono::milliseconds;
+
+constexpr std::chrono::minutes patience{5};
 
 /// The one tenant there is.
 class OneTenant final : public exporters::TenantSource {
@@ -117,6 +122,7 @@ private:
     asio::awaitable<void> obey();
     asio::awaitable<std::string> answer(std::string line);
     void put(int count, int period_ms, const std::string& file);
+    asio::awaitable<void> await_runs(std::function<bool()> happened);
     asio::awaitable<std::string> measure(int count, int gap_us, std::string file);
     asio::awaitable<void> measure_one(std::size_t line, const std::string& text, std::string& out);
 
@@ -138,6 +144,9 @@ private:
     net::TaskGroup tasks_{loop_.get_executor()};
     std::int64_t checks_ = 0;
     std::size_t measuring_ = 0;
+    std::uint64_t ended_ = 0;         // runs on schedule
+    bool awaited_ = false;            // somebody wants to know of the next
+    asio::steady_timer news_{loop_};  // cancelled then
 };
 
 asio::awaitable<void> Agent::obey()
@@ -177,13 +186,19 @@ asio::awaitable<std::string> Agent::answer(std::string line)
     if (verb == "clear") {
         for (; checks_ > 0; --checks_)
             schedule_->remove({exporters::Origin::file, checks_});
+        co_await await_runs(
+            [this] { return own_metric(registry_, "sonde_schedule_runs_in_flight") == 0; });
+        co_return "ok";
+    }
+    if (verb == "await") {
+        co_await await_runs([this, enough = ended_ + static_cast<std::uint64_t>(count)] {
+            return ended_ >= enough;
+        });
         co_return "ok";
     }
     if (verb == "count")
-        co_return fmt::format("{} {} {}",
-            own_metric(registry_, "sm_agent_scraper_operations_total"),
-            own_metric(registry_, "sm_agent_scraper_errors_total"),
-            own_metric(registry_, "sonde_schedule_runs_in_flight"));
+        co_return fmt::format("{} {}", own_metric(registry_, "sm_agent_scraper_operations_total"),
+            own_metric(registry_, "sm_agent_scraper_errors_total"));
     if (verb == "measure")
         co_return co_await measure(count, interval, file);
     throw std::runtime_error{"no command: " + line};
@@ -191,9 +206,15 @@ asio::awaitable<std::string> Agent::answer(std::string line)
 
 void Agent::put(int count, int period_ms, const std::string& file)
 {
-    if (!schedule_)
+    if (!schedule_) {
         schedule_ = std::make_unique<schedule::Schedule>(loop_.get_executor(), services_, tenants_,
             *publisher_, schedule_config_, checkers_config_, registry_);
+        schedule_->tell([this](const pb::Check&, exporters::TenantKey, double) {
+            ++ended_;
+            if (awaited_)  // posted: the run is in flight until this handler is over
+                asio::post(loop_, [this] { news_.cancel(); });
+        });
+    }
     std::vector<pb::Check> models;
     for (const std::string& line : lines_of(file))
         models.push_back(check_of(line));
@@ -204,6 +225,21 @@ void Agent::put(int count, int period_ms, const std::string& file)
         check.set_frequency(period_ms);
         schedule_->put(exporters::Origin::file, check, probe_);
     }
+}
+
+/// @throws runtime_error when it takes too long.
+asio::awaitable<void> Agent::await_runs(std::function<bool()> happened)
+{
+    awaited_ = true;
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    while (!happened()) {
+        if (std::chrono::steady_clock::now() >= give_up)
+            throw std::runtime_error{"checks take too long"};
+        boost::system::error_code woken;
+        news_.expires_at(give_up);
+        co_await news_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+    awaited_ = false;
 }
 
 asio::awaitable<std::string> Agent::measure(int count, int gap_us, std::string file)
@@ -219,10 +255,7 @@ asio::awaitable<std::string> Agent::measure(int count, int gap_us, std::string f
         ++measuring_;
         tasks_.spawn(measure_one(line, lines[line], results));
     }
-    while (measuring_ > 0) {
-        grid.expires_after(milliseconds{5});
-        co_await grid.async_wait(asio::use_awaitable);
-    }
+    co_await await_runs([this] { return measuring_ == 0; });
     co_return results;
 }
 
@@ -246,6 +279,7 @@ asio::awaitable<void> Agent::measure_one(
     out += fmt::format(
         "{}:{:.9f}:{:.1f}:{:d} ", line, seconds, late.count(), static_cast<int>(report.late));
     --measuring_;
+    news_.cancel();
 }
 
 }  // namespace

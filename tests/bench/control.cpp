@@ -7,9 +7,11 @@
 // control.ports (six free ones) and control.databases (a URL of an empty PostgreSQL database in
 // each line).
 
+#include "tests/bench/lines.h"
 #include "tests/bench/process.h"
 #include "tests/bench/statistics.h"
 #include "tests/support/api_client.h"
+#include "tests/support/notify_socket.h"
 #include "tests/support/probe_client.h"
 
 #include <fmt/format.h>
@@ -65,15 +67,6 @@ double milliseconds(Clock::duration time)
     throw std::runtime_error{why};
 }
 
-std::vector<std::string> lines_of(const std::string& file)
-{
-    std::ifstream in{file};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);)
-        lines.push_back(line);
-    return lines;
-}
-
 std::string answer_of(const ApiClient& api, const std::string& method, const std::string& resource,
     const std::string& body = {})
 {
@@ -116,15 +109,13 @@ control:
         stacks: [{{id: 3, slug: bench, name: Bench}}]
 )",
             state, port(dir, 3 * number + 2), port_, address_, database, dir);
+        const tests::NotifySocket notifications{state + "/notify"};
         process_ = std::make_unique<Process>(
-            std::vector<std::string>{sonde, "run", "--config", options}, 1);
-        const ApiClient nobody{port_, "none"};
-        const auto give_up = Clock::now() + patience;
-        while (nobody.call("GET", "tenant").status != 401)
-            if (Clock::now() > give_up)
-                fail("the API does not come up");
-            else
-                std::this_thread::sleep_for(10ms);
+            std::vector<std::string>{
+                "/usr/bin/env", notifications.variable(), sonde, "run", "--config", options},
+            1);
+        if (!notifications.await("READY=1"))
+            fail("the API does not come up");
     }
 
     std::uint16_t http_port() const { return port_; }
@@ -328,8 +319,6 @@ void await_offline(const ApiClient& user, std::int64_t probe)
     while (json::parse(answer_of(user, "GET", fmt::format("probe/{}", probe)))["online"] == true)
         if (Clock::now() > give_up)
             fail("a probe stays online");
-        else
-            std::this_thread::sleep_for(5ms);
 }
 
 /// A new agent of that probe until it has everything.

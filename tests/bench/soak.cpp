@@ -30,7 +30,6 @@ constexpr int in_flight = 16;
 constexpr int settling = 20'000;  // checks after which pools and caches have their size
 constexpr int checks = 100'000;
 constexpr double noise_mib = 0.5;  // what an allocator may keep more or less
-constexpr auto patience = 5min;
 
 /// The largest number of open descriptors seen while this lives.
 class DescriptorPeak {
@@ -104,13 +103,12 @@ bool many_at_once(const std::string& agent, const std::string& dir)
 struct Count {
     double started = 0;
     double failed = 0;
-    double in_flight = 0;
 };
 
 Count count(Process& process)
 {
     Count now;
-    std::istringstream{process.ask("count")} >> now.started >> now.failed >> now.in_flight;
+    std::istringstream{process.ask("count")} >> now.started >> now.failed;
     return now;
 }
 
@@ -118,16 +116,9 @@ Count count(Process& process)
 double run_checks(Process& process, const std::string& dir, int number)
 {
     const Count before = count(process);
-    const auto give_up = Clock::now() + patience;
     process.ask("put 64 10 " + dir + "/soak.json");
-    while (count(process).started < before.started + number)
-        if (Clock::now() > give_up)
-            throw std::runtime_error{"checks take too long"};
-        else
-            std::this_thread::sleep_for(20ms);
+    process.ask("await " + std::to_string(number));
     process.ask("clear");
-    while (count(process).in_flight > 0 && Clock::now() < give_up)
-        std::this_thread::sleep_for(20ms);
     return count(process).failed - before.failed;
 }
 

@@ -59,8 +59,6 @@ constexpr Call calls[] = {
     {"getLabelMode", "tenant/label-mode", "", 200, 200},
     {"putLabelMode", "tenant/label-mode", R"({"mode": 0})", 200, 200},
     {"describeApi", "openapi.json", "", 200, 200},
-    {"describeApiToo", "openapi", "", 200, 200},
-    {"describeApiAsSwagger", "swagger", "", 200, 200},
 };
 
 }  // namespace

@@ -35,8 +35,7 @@ const char* const schemas[] = {"Error", "HostedInstance", "TenantInfo", "RemoteI
 const char* const responses[] = {"BadRequest", "Unauthorized", "NotFound", "Conflict", "TooLarge",
     "UnsupportedMediaType", "MethodNotAllowed", "InternalError"};
 const char* const tags[] = {"registration", "tokens", "checks", "probes", "tenants", "alerts"};
-const std::set<std::string> without_header = {
-    "init", "viewerToken", "describe", "describeApi", "describeApiToo", "describeApiAsSwagger"};
+const std::set<std::string> without_header = {"init", "viewerToken", "describe", "describeApi"};
 const std::set<std::string> deprecated = {"init", "save", "viewerToken", "describe"};
 
 /// What a member of a check may be; beside the limit lies what is refused.
@@ -180,16 +179,16 @@ TEST_SUITE("contract/document")
         }
     }
 
-    TEST_CASE_FIXTURE(Scene, "it needs no credential, and has three addresses")
+    TEST_CASE_FIXTURE(Scene, "it needs no credential, and none disturbs it")
     {
         const std::string wanted = script.client().send({"GET", "openapi.json", {}, {}}).body;
-        for (const char* const path : {"openapi", "swagger"})
-            CHECK(script.client().send({"GET", path, {"Authorization: Bearer x"}, {}}).body ==
-                  wanted);
+        const Request with_token{"GET", "openapi.json", {"Authorization: Bearer x"}, {}};
+        CHECK(script.client().send(with_token).body == wanted);
     }
 
     TEST_CASE_FIXTURE(Scene, "its examples are accepted as they are, but for ids")
     {
+        int tried = 0;
         for (const auto& operation : document.operations()) {
             if (!operation.has_body())
                 continue;
@@ -198,6 +197,7 @@ TEST_SUITE("contract/document")
             if (!content.contains("example"))
                 continue;
             CAPTURE(operation.id);
+            ++tried;
             json body = content["example"];
             for (const auto& [member, name] :
                 {std::pair{"tenantId", "t"}, {"id", operation.path == "tenant/update"     ? "t"
@@ -216,6 +216,7 @@ TEST_SUITE("contract/document")
             CAPTURE(reply.body);
             CHECK((reply.status == 200 || reply.status == 202 || reply.status == 409));
         }
+        CHECK(tried > 0);
     }
 
     TEST_CASE_FIXTURE(Scene, "its limits are the contract's, and hold")

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 
 using namespace sonde;
 using tests::Process;
@@ -16,6 +18,9 @@ using tests::PushReceiver;
 namespace {
 
 constexpr auto canary = "cAnArY";
+constexpr auto canary_base64 = "Y0FuQXJZ";  // what is sent of it, too
+constexpr const char* words[] = {canary, canary_base64};
+constexpr const char* jobs[] = {"bearer", "basic", "key", "proxy", "header"};
 
 /// Every secret that a file can hold: of the remotes, of a check, of a proxy.
 std::string configuration(
@@ -70,29 +75,35 @@ TEST_CASE("secrets are in no log, no metric, no push, and in no file that others
     const std::uint16_t status_port = tests::free_port();
     const auto file = folder.write("sonde.yaml", configuration(folder, remote, status_port));
     Process sonde{{std::getenv("SONDE_BINARY"), "run", "--config", file}, folder.path("log"),
-        {fmt::format("CANARY={}", canary), "CANARY_BASE64=Y0FuQXJZ"}};
+        {fmt::format("CANARY={}", canary), fmt::format("CANARY_BASE64={}", canary_base64)}};
     const auto page = [&](const char* path) {
         return tests::http("GET", fmt::format("http://127.0.0.1:{}{}", status_port, path));
     };
     std::string metrics;
-    tests::await("all checks have run and pushes have been refused", [&] {
+    std::string results;
+    tests::await("each check has run and pushes of both kinds have been refused", [&] {
         metrics = page("/metrics");
-        return metrics.find("sm_agent_publisher_responses_total") != std::string::npos &&
+        results = page("/results");
+        const auto has_run = [&](const char* job) {
+            return results.find(fmt::format("job=\"{}\"", job)) != std::string::npos;
+        };
+        return std::all_of(std::begin(jobs), std::end(jobs), has_run) &&
+               metrics.find("sm_agent_publisher_responses_total") != std::string::npos &&
                remote.totals().requests >= 2;
     });
-    const std::string results = page("/results");
     sonde.signal(SIGTERM);
     CHECK(sonde.wait() == 0);
 
     for (const std::string& text : {sonde.output(), metrics, results})
-        for (const char* word : {canary, "Y0FuQXJZ"})
+        for (const char* word : words)
             CHECK_MESSAGE(text.find(word) == std::string::npos, text);
     for (const auto& entry : std::filesystem::recursive_directory_iterator{folder.path("state")}) {
         struct stat found{};
         REQUIRE(::stat(entry.path().c_str(), &found) == 0);
         CHECK_MESSAGE((found.st_mode & (S_IRWXG | S_IRWXO)) == 0, entry.path().string());
         if (entry.is_regular_file())
-            CHECK(tests::content_of(entry.path()).find(canary) == std::string::npos);
+            for (const char* word : words)
+                CHECK(tests::content_of(entry.path()).find(word) == std::string::npos);
     }
 }
 

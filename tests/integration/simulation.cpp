@@ -155,9 +155,7 @@ void Simulation::come_up()
         loop.get_executor(),
         [this](const net::HttpRequest& request, const net::HttpPeer&) { return take(request); },
         limits);
-    const auto bound = server.listen({"127.0.0.1", port_});
-    REQUIRE(bound.has_value());
-    port_ = *bound;
+    REQUIRE(server.listen({"127.0.0.1", port_}).has_value());
     up_since_ms_ = now_ms();
     live_published_ = live_arrived_ = 0;
 }

@@ -4,6 +4,7 @@
 #include "agent/net/http_server.h"
 #include "agent/schedule/results.h"
 #include "exporters/publisher.h"
+#include "tests/support/process.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/unit/agent/schedule/schedule_fixture.h"
 
@@ -91,7 +92,7 @@ private:
     prometheus::Registry registry_;
     net::TaskGroup tasks_{loop.get_executor()};
     std::list<net::HttpServer> servers_;  // the last one serves, the others end in peace
-    std::uint16_t port_ = 0;
+    std::uint16_t port_ = tests::free_port();
     std::unique_ptr<exporters::Publisher> to_;
     std::unique_ptr<schedule::Results> books_;
     std::unique_ptr<schedule::Schedule> schedule_;

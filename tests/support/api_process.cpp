@@ -1,21 +1,15 @@
 #include "tests/support/api_process.h"
 
-#include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "tests/support/notify_socket.h"
 
-#include <array>
+#include <fmt/format.h>
+
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <string_view>
 
 namespace sonde::tests {
 namespace {
-
-constexpr int patience_ms = 60'000;
 
 std::string binary()
 {
@@ -72,39 +66,6 @@ constexpr std::string_view directory = R"(
         stacks: [{id: 12, slug: gamma, name: Gamma, limits: {max_checks: 1}}]
 )";
 
-/// What systemd would be told (sd_notify).
-class Notifications {
-public:
-    explicit Notifications(const std::string& path)
-    {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        REQUIRE(path.size() < sizeof address.sun_path);
-        std::memcpy(address.sun_path, path.c_str(), path.size());
-        REQUIRE(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    }
-    ~Notifications() { ::close(socket_); }
-    Notifications(const Notifications&) = delete;
-    Notifications& operator=(const Notifications&) = delete;
-
-    /// @return whether a message with this line came.
-    bool await(std::string_view line) const
-    {
-        pollfd wanted{socket_, POLLIN, 0};
-        std::array<char, 4096> buffer{};
-        while (::poll(&wanted, 1, patience_ms) == 1) {
-            const auto size = ::recv(socket_, buffer.data(), buffer.size(), 0);
-            const std::string message{buffer.data(), static_cast<std::size_t>(std::max(size, 0L))};
-            if (("\n" + message + "\n").find(fmt::format("\n{}\n", line)) != std::string::npos)
-                return true;
-        }
-        return false;
-    }
-
-private:
-    int socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-};
-
 }  // namespace
 
 ApiProcess::ApiProcess(const std::string& options)
@@ -124,11 +85,11 @@ control:
 
 void ApiProcess::start()
 {
-    const Notifications notifications{folder_.path("notify")};
+    const NotifySocket notifications{folder_.path("notify")};
     sonde_.emplace(
         std::vector<std::string>{binary(), "run", "--config", folder_.path("sonde.yaml")},
         folder_.path("log"),
-        std::vector<std::string>{"NOTIFY_SOCKET=" + folder_.path("notify"), "ADMIN_ACME=adm-acme",
+        std::vector<std::string>{notifications.variable(), "ADMIN_ACME=adm-acme",
             "PUBLISHER_ACME=pub-acme", "ADMIN_BETA=adm-beta", "PUBLISHER_BETA=pub-beta",
             "VIEWER_BETA=view-beta", "ADMIN_GAMMA=adm-gamma", "PUBLISHER_GAMMA=pub-gamma"});
     REQUIRE_MESSAGE(notifications.await("READY=1"), sonde_->output());

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -98,15 +99,22 @@ std::string Process::output() const
 
 std::uint16_t free_port()
 {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    ::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(fd);
-    return ntohs(address.sin_port);
+    constexpr unsigned first = 10'000;
+    constexpr unsigned ports = 22'000;  // up to where those of outgoing connections begin
+    static std::atomic<unsigned> next{static_cast<unsigned>(::getpid()) * 101U};
+    for (unsigned tried = 0; tried < ports; ++tried) {
+        const auto port = static_cast<std::uint16_t>(first + next++ % ports);
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const bool free = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        ::close(fd);
+        if (free)
+            return port;
+    }
+    throw std::runtime_error{"no port is free"};
 }
 
 std::string run(const std::vector<std::string>& command, int* status)

@@ -30,7 +30,8 @@ private:
     std::string log_file_;
 };
 
-/// A loopback port that nobody uses now.
+/// A loopback port that nobody uses now, and that no outgoing connection will take: a server may be
+/// ended and started again on it.
 std::uint16_t free_port();
 
 /// Runs a program to its end. @return its output, standard error included.

@@ -1,6 +1,7 @@
 #include "tests/support/push_receiver.h"
 
 #include "agent/net/http_server.h"
+#include "tests/support/process.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -177,7 +178,7 @@ struct PushReceiver::State {
     asio::io_context loop{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{loop.get_executor()};
     std::list<net::HttpServer> servers;  // the last one serves; the others end their tasks in peace
-    std::uint16_t port = 0;
+    std::uint16_t port = free_port();
     std::thread thread;
 
     void keep(const Sample& sample)
@@ -247,9 +248,8 @@ struct PushReceiver::State {
     }
 };
 
-PushReceiver::PushReceiver(std::uint16_t port) : state_{std::make_unique<State>()}
+PushReceiver::PushReceiver() : state_{std::make_unique<State>()}
 {
-    state_->port = port;
     state_->thread = std::thread{[this] { state_->loop.run(); }};
     come_up();
 }
@@ -293,10 +293,8 @@ void PushReceiver::come_up()
                 return state_->handle(request);
             },
             limits);
-        const auto bound = server.listen({"127.0.0.1", state_->port});
-        if (!bound)
+        if (const auto bound = server.listen({"127.0.0.1", state_->port}); !bound)
             throw std::runtime_error{bound.error().message};
-        state_->port = *bound;
     });
 }
 

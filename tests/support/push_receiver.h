@@ -22,8 +22,7 @@ public:
         bool keep = true;                    ///< false: they are thrown away
     };
 
-    /// @param port 0: the kernel chooses.
-    explicit PushReceiver(std::uint16_t port = 0);
+    PushReceiver();
     ~PushReceiver();
 
     std::uint16_t port() const;

@@ -215,8 +215,6 @@ asio::awaitable<HttpReply> get_document(Call& call)
 
 constexpr Route routes[] = {
     {verb::get, "/api/v1/openapi.json", Credential::none, false, get_document},
-    {verb::get, "/api/v1/openapi", Credential::none, false, get_document},
-    {verb::get, "/api/v1/swagger", Credential::none, false, get_document},
 };
 
 }  // namespace

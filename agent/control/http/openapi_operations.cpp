@@ -126,10 +126,6 @@ constexpr Operation operations[] = {
 
     {verb::get, "/api/v1/openapi.json", "description", "describeApi", "This document", "",
         R"("Anything")", ""},
-    {verb::get, "/api/v1/openapi", "description", "describeApiToo", "This document", "",
-        R"("Anything")", ""},
-    {verb::get, "/api/v1/swagger", "description", "describeApiAsSwagger", "This document", "",
-        R"("Anything")", ""},
 };
 
 }  // namespace

@@ -77,7 +77,7 @@ std::uint64_t fnv1a(const Facts& facts)
     return hash;
 }
 
-/// The reference schema, where the machine has it; CI lays it beside the checkout.
+/// The reference schema, where the machine has it.
 std::filesystem::path reference_file()
 {
     if (const char* given = std::getenv("SONDE_REFERENCE_PROTO"))

@@ -24,9 +24,10 @@ struct LineFixture : tests::RunFixture {
     tests::PrivateNetwork network{65536, true};
     std::optional<DelayLine> line;
 
-    bool lay(const Way& there, const Way& back = {})
+    bool lay(const Way& there, const Way& back = {}) { return lay({{there, back}}); }
+    bool lay(std::vector<DelayLine::Path> paths)
     {
-        line.emplace(std::vector<DelayLine::Path>{{there, back}});
+        line.emplace(std::move(paths));
         if (network.ready() && line->ready())
             return true;
         MESSAGE("not run: needs CAP_SYS_ADMIN and CAP_NET_ADMIN");
@@ -106,8 +107,7 @@ TEST_SUITE("delay")
     TEST_CASE_FIXTURE(LineFixture, "paths have lengths of their own")
     {
         const DelayLine::Path paths[] = {{}, {{.delay = 40ms}, {}}};
-        line.emplace(std::vector<DelayLine::Path>(std::begin(paths), std::end(paths)));
-        if (!network.ready() || !line->ready())
+        if (!lay(std::vector<DelayLine::Path>(std::begin(paths), std::end(paths))))
             return;
         const auto far = run(DelayLine::target(1), R"({"ping": {"packetCount": 1}})");
         CHECK(value_of(far, "probe_icmp_duration_rtt_min_seconds") >= 0.040);

@@ -258,8 +258,7 @@ TEST_CASE(
     life.listen();
     const auto back = Clock::now();
     life.publish_period();
-    life.pass(size.pace);
-    CHECK(life.newest_of_requests.size() > begin);
+    life.until([&] { return life.newest_of_requests.size() > begin; });
     CHECK(life.newest_of_requests[begin] > before / 2);
     life.until([&] { return life.all_arrived(before); });
     const auto caught_up = Clock::now() - back;
