@@ -11,7 +11,9 @@ namespace sonde::exporters {
 /// Why results of runs are missing at a remote. Journals hold the numbers: a new one goes to the
 /// end.
 enum class GapReason : std::uint8_t {
-    not_running,      ///< the process was not there when they were due, or was killed during them
+    /// The process was not there when they were due, or was killed during them; or the host was
+    /// suspended, the loop held up, or the clock set past them.
+    not_running,
     overrun,          ///< the run before still went on
     stopped,          ///< given up when the process was told to end
     no_tenant,        ///< nobody could say where the results go
@@ -20,9 +22,9 @@ enum class GapReason : std::uint8_t {
     refused,          ///< the remote will never take them
     memory_full,      ///< beyond publisher.max_queue_bytes, with no journal or a full disk
     journal_full,     ///< beyond journal.max_bytes
-    too_old,          ///< beyond journal.max_age, or publisher.max_queue_age without a journal
+    too_old,          ///< beyond journal.max_age; or publisher.max_queue_age, of what is on no disk
     corrupted,        ///< the journal's record of them cannot be read
-    removed,          ///< an operator dropped them
+    removed,          ///< an operator dropped them, or their check changed while they had to wait
     internal,         ///< a fault of ours ended the run
 };
 inline constexpr auto last_gap_reason = GapReason::internal;

@@ -19,16 +19,10 @@ void append_label(std::string& out, const Label& label)
 /// The content of a field that `bytes` begins with; it must be one. Takes it off.
 std::string_view take_field(std::string_view& bytes)
 {
-    std::size_t at = 1;  // behind the tag
-    std::size_t size = 0;
-    for (unsigned shift = 0;; shift += 7) {
-        const auto byte = static_cast<unsigned char>(bytes[at++]);
-        size |= std::size_t{byte & 0x7fU} << shift;
-        if (byte < 0x80)
-            break;
-    }
-    const auto content = bytes.substr(at, size);
-    bytes.remove_prefix(at + size);
+    bytes.remove_prefix(1);  // the tag
+    const auto size = static_cast<std::size_t>(wire::take_varint(bytes).value_or(0));
+    const auto content = bytes.substr(0, size);
+    bytes.remove_prefix(size);
     return content;
 }
 

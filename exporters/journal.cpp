@@ -299,7 +299,10 @@ Journal::Written Journal::write(const Batch& batch, std::int64_t now_ms)
             state.remove_settled();
     }
     state.drop_too_old(now_ms, written.dropped);
-    state.make_room(written.dropped);
+    // Making room takes files away, and with them what was dropped just now: the next write() tells
+    // of it first, unless that is more than the limit has room for.
+    if (written.dropped.empty() || state.log.bytes() > state.options.max_bytes)
+        state.make_room(written.dropped);
     return written;
 }
 

@@ -117,7 +117,8 @@ bool Journal::State::worth_cleaning(std::uint32_t segment) const
            load.bytes < (file.bytes - file.overhead) / 2;
 }
 
-/// What waits in the first segment is written again at the end.
+/// What waits in the first segment is written again at the end. @return whether the segment may go
+/// at once: no gap has to tell first of what could not be read.
 bool Journal::State::clean_first(std::vector<Dropped>& dropped)
 {
     const auto first = log.files().begin()->first;
@@ -136,9 +137,10 @@ bool Journal::State::clean_first(std::vector<Dropped>& dropped)
     const auto places = places_of(*segment, offsets);
     for (std::size_t i = 0; i < entries.size(); ++i)
         contents.index.put(entries[i], places[i]);
-    if (contents.index.load(first).halves > 0)
+    const bool all = contents.index.load(first).halves == 0;
+    if (!all)
         drop_all(first, GapReason::corrupted, dropped);
-    return true;
+    return all;
 }
 
 /// Entries of a segment, without the halves that are settled.

@@ -17,8 +17,6 @@ struct JournalDamage {
     std::vector<Gap> gaps;  ///< that are to be recorded of it
     HalfSet missing;        ///< of entries that are nowhere
     std::vector<segment::DamagedPlace> places;
-
-    bool empty() const { return missing.empty() && places.empty(); }
 };
 
 /// Makes of the bytes of segments, oldest first, what they say. No I/O; any bytes will do.

@@ -21,7 +21,6 @@ public:
     void erase(const SequenceSet& others);
 
     bool empty() const { return ranges_.empty(); }
-    void clear() { ranges_.clear(); }
 
     /// First number of each range → its last.
     const std::map<std::uint64_t, std::uint64_t>& ranges() const { return ranges_; }

@@ -25,6 +25,13 @@ std::int64_t wall_clock_ms()
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
+void join(Gap& whole, const Gap& more)
+{
+    whole.from_ms = std::min(whole.from_ms, more.from_ms);
+    whole.to_ms = std::max(whole.to_ms, more.to_ms);
+    whole.runs += more.runs;
+}
+
 std::size_t bytes_of(const JournalEntry& entry)
 {
     return entry.metrics.body.size() + entry.logs.body.size();
@@ -190,18 +197,22 @@ void JournalWriter::settle(const Settled& settled)
     wake();
 }
 
+JournalWriter::GapKind JournalWriter::kind_of(const Gap& gap)
+{
+    return {gap.check, gap.tenant, gap.reason, gap.samples, gap.events};
+}
+
 void JournalWriter::add(const Gap& gap, bool continues)
 {
     if (!has_bookkeeping())
         bookkeeping_since_ = Clock::now();
-    const GapKind kind{gap.check, gap.tenant, gap.reason, gap.samples, gap.events};
+    const auto kind = kind_of(gap);
     const auto found = pending_gaps_.find(kind);
     if (continues && found != pending_gaps_.end()) {
-        Gap& whole = pending_.gaps[found->second];
-        whole.from_ms = std::min(whole.from_ms, gap.from_ms);
-        whole.to_ms = std::max(whole.to_ms, gap.to_ms);
-        whole.runs += gap.runs;
+        join(pending_.gaps[found->second], gap);
     } else {
+        if (continues)
+            continuing_gaps_.insert(pending_.gaps.size());
         pending_gaps_[kind] = pending_.gaps.size();
         pending_.gaps.push_back(gap);
     }
@@ -310,18 +321,24 @@ std::shared_ptr<JournalWriter::Job> JournalWriter::next_job()
 }
 
 /// Deliveries alone always fit: while nothing else does, they go by themselves to make room.
+/// Entries are tried each time, for they do not wait; what has failed before waits for its time.
 void JournalWriter::take_batch(Job& job)
 {
-    job.batch.settled = std::exchange(pending_.settled, {});
-    if (failing_ && !job.batch.settled.empty() && Clock::now() >= retry_at_)
+    const bool later = failing_ && Clock::now() < retry_at_;
+    if (!later)
+        job.batch.settled = std::exchange(pending_.settled, {});
+    if (failing_ && !job.batch.settled.empty())
         return;
     job.batch.entries = std::exchange(pending_.entries, {});
     pending_bytes_ = 0;
     for (JournalEntry& entry : job.batch.entries)
         entry.sequence = next_sequence_++;
+    if (later)
+        return;
     job.batch.gaps = std::exchange(pending_.gaps, {});
     job.batch.in_order = std::exchange(pending_.in_order, std::nullopt);
     pending_gaps_.clear();
+    continuing_gaps_.clear();
 }
 
 void JournalWriter::apply(Job& job)
@@ -377,16 +394,28 @@ void JournalWriter::not_written(Job& job, const Error& why)
     put_back(std::move(job.batch));
 }
 
-/// Deliveries and gaps that could not be written, before those that have come since.
+/// Deliveries and gaps that could not be written, before those that have come since. However often
+/// a gap grew while a job tried to write it, it stays one.
 void JournalWriter::put_back(Journal::Batch batch)
 {
     if (batch.empty())
         return;
     if (!has_bookkeeping())
         bookkeeping_since_ = Clock::now();
-    for (auto& [kind, place] : pending_gaps_)
-        place += batch.gaps.size();
-    std::ranges::move(pending_.gaps, std::back_inserter(batch.gaps));
+    pending_gaps_.clear();
+    for (std::size_t i = 0; i < batch.gaps.size(); ++i)
+        pending_gaps_[kind_of(batch.gaps[i])] = i;
+    for (std::size_t i = 0; i < pending_.gaps.size(); ++i) {
+        const Gap& gap = pending_.gaps[i];
+        const auto [newest, is_first] = pending_gaps_.try_emplace(kind_of(gap), batch.gaps.size());
+        if (!is_first && continuing_gaps_.contains(i)) {
+            join(batch.gaps[newest->second], gap);
+        } else {
+            newest->second = batch.gaps.size();
+            batch.gaps.push_back(gap);
+        }
+    }
+    continuing_gaps_.clear();
     std::ranges::move(pending_.settled, std::back_inserter(batch.settled));
     pending_.gaps = std::move(batch.gaps);
     pending_.settled = std::move(batch.settled);
@@ -428,7 +457,8 @@ asio::awaitable<void> JournalWriter::close()
 
 void JournalWriter::reconfigure(const config::JournalConfig& config)
 {
-    other_limits_ = config.max_bytes != config_.max_bytes || config.max_age != config_.max_age;
+    if (config.max_bytes != config_.max_bytes || config.max_age != config_.max_age)
+        other_limits_ = true;  // and stays so until a job has them
     config_.max_bytes = config.max_bytes;
     config_.max_age = config.max_age;
     config_.sync_every = config.sync_every;

@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <vector>
 
@@ -72,6 +73,7 @@ private:
     struct Perform;
     struct Read;
 
+    static GapKind kind_of(const Gap& gap);
     Journal::Options options() const;
     Clock::time_point due() const;
     Clock::time_point write_due() const;
@@ -103,6 +105,7 @@ private:
     Journal::Batch pending_;
     std::size_t pending_bytes_ = 0;                // of entries
     std::map<GapKind, std::size_t> pending_gaps_;  // the newest of each kind: its place in pending_
+    std::set<std::size_t> continuing_gaps_;  // places of those that continue one a job has taken
     Clock::time_point entries_since_;
     Clock::time_point bookkeeping_since_;
     std::vector<std::shared_ptr<Read>> reads_;

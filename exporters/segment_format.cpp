@@ -47,16 +47,9 @@ public:
 
     std::uint64_t number()
     {
-        std::uint64_t value = 0;
-        for (unsigned shift = 0; shift < 64 && !left_.empty(); shift += 7) {
-            const auto byte = static_cast<unsigned char>(left_.front());
-            left_.remove_prefix(1);
-            value |= std::uint64_t{byte & 0x7fU} << shift;
-            if (byte < 0x80)
-                return value;
-        }
-        good_ = false;
-        return 0;
+        const auto value = wire::take_varint(left_);
+        good_ = good_ && value;
+        return value.value_or(0);
     }
 
     std::int64_t signed_number()
@@ -85,7 +78,13 @@ public:
 
     bool more() const { return good_ && !left_.empty(); }
     bool good() const { return good_; }
-    bool done() const { return good_ && left_.empty(); }
+
+    /// What was made of all the bytes; nullopt: some are left, or were not as they should be.
+    template <class T>
+    std::optional<T> whole(T parsed) const
+    {
+        return good_ && left_.empty() ? std::optional{std::move(parsed)} : std::nullopt;
+    }
 
 private:
     std::string_view left_;
@@ -328,9 +327,7 @@ std::optional<EntryView> parse_entry(std::string_view content)
     sizes[1] = reader.number(0, max_content_bytes);
     entry.metrics.body = reader.bytes(sizes[0]);
     entry.logs.body = reader.bytes(sizes[1]);
-    if (!reader.done())
-        return std::nullopt;
-    return entry;
+    return reader.whole(entry);
 }
 
 std::optional<Checkpoint> parse_checkpoint(std::string_view content)
@@ -348,9 +345,7 @@ std::optional<Checkpoint> parse_checkpoint(std::string_view content)
     }
     while (reader.more())
         checkpoint.gaps.push_back(read_gap(reader));
-    if (!reader.done())
-        return std::nullopt;
-    return checkpoint;
+    return reader.whole(std::move(checkpoint));
 }
 
 std::optional<HalfSet> parse_settled(std::string_view content)
@@ -367,9 +362,7 @@ std::optional<HalfSet> parse_settled(std::string_view content)
         set.insert(first, last);
         from = last;
     }
-    if (!reader.done())
-        return std::nullopt;
-    return halves;
+    return reader.whole(std::move(halves));
 }
 
 std::optional<std::vector<Gap>> parse_gaps(std::string_view content)
@@ -378,9 +371,7 @@ std::optional<std::vector<Gap>> parse_gaps(std::string_view content)
     std::vector<Gap> gaps;
     while (reader.more())
         gaps.push_back(read_gap(reader));
-    if (!reader.done())
-        return std::nullopt;
-    return gaps;
+    return reader.whole(std::move(gaps));
 }
 
 std::optional<std::vector<DamagedPlace>> parse_told(std::string_view content)
@@ -393,9 +384,7 @@ std::optional<std::vector<DamagedPlace>> parse_told(std::string_view content)
         place.offset = reader.number();
         places.push_back(place);
     }
-    if (!reader.done())
-        return std::nullopt;
-    return places;
+    return reader.whole(std::move(places));
 }
 
 std::optional<InOrder> parse_in_order(std::string_view content)
@@ -407,9 +396,7 @@ std::optional<InOrder> parse_in_order(std::string_view content)
         const auto type = static_cast<Type>(reader.number(0, 1));
         ways[{tenant, type}] = static_cast<std::uint32_t>(reader.number(0, UINT32_MAX));
     }
-    if (!reader.done())
-        return std::nullopt;
-    return ways;
+    return reader.whole(std::move(ways));
 }
 
 std::optional<RecordHeader> parse_header(

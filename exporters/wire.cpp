@@ -24,6 +24,19 @@ void varint(std::string& out, std::uint64_t value)
     out += static_cast<char>(value);
 }
 
+std::optional<std::uint64_t> take_varint(std::string_view& bytes)
+{
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+        const auto byte = static_cast<unsigned char>(bytes.front());
+        bytes.remove_prefix(1);
+        value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
+        if (byte < 0x80)
+            return value;
+    }
+    return std::nullopt;
+}
+
 void field_varint(std::string& out, unsigned field, std::uint64_t value)
 {
     tag(out, field, varint_type);

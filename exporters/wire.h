@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,8 @@ namespace sonde::exporters::wire {
 // fields, and messages built first would copy every label twice.
 
 void varint(std::string& out, std::uint64_t value);
+/// Takes one off `bytes`. @return nullopt: they are not one.
+std::optional<std::uint64_t> take_varint(std::string_view& bytes);
 void field_varint(std::string& out, unsigned field, std::uint64_t value);
 /// The bits as they are: a stale marker must not pass through arithmetic.
 void field_double(std::string& out, unsigned field, double value);

@@ -1,36 +1,18 @@
 #include "agent/link/wire_text.h"
 
 #include "agent/base/text.h"
+#include "exporters/wire.h"
 
 #include <google/protobuf/descriptor.h>
 
 namespace sonde::link {
 namespace {
 
+namespace wire = exporters::wire;
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 
 constexpr int deepest = 64;  // messages within messages
-
-std::optional<std::uint64_t> take_varint(std::string_view& bytes)
-{
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
-        const auto byte = static_cast<unsigned char>(bytes.front());
-        bytes.remove_prefix(1);
-        value |= static_cast<std::uint64_t>(byte & 0x7fU) << shift;
-        if ((byte & 0x80U) == 0)
-            return value;
-    }
-    return std::nullopt;
-}
-
-void put_varint(std::string& out, std::uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7U)
-        out += static_cast<char>((value & 0x7fU) | 0x80U);
-    out += static_cast<char>(value);
-}
 
 bool repair(const Descriptor& type, std::string_view bytes, int depth, std::string& out)
 {
@@ -50,8 +32,8 @@ bool repair(const Descriptor& type, std::string_view bytes, int depth, std::stri
             continue;
         } else if (!repair(*meant->message_type(), field->content, depth + 1, content))
             return false;
-        put_varint(out, field->number << 3U | 2U);
-        put_varint(out, content.size());
+        wire::varint(out, field->number << 3U | 2U);
+        wire::varint(out, content.size());
         out += content;
     }
     return true;
@@ -62,7 +44,7 @@ bool repair(const Descriptor& type, std::string_view bytes, int depth, std::stri
 std::optional<WireField> take_field(std::string_view& bytes)
 {
     const std::string_view before = bytes;
-    const auto tag = take_varint(bytes);
+    const auto tag = wire::take_varint(bytes);
     if (!tag || *tag >> 3U == 0 || *tag >> 3U > FieldDescriptor::kMaxNumber)
         return std::nullopt;
     WireField field;
@@ -70,14 +52,14 @@ std::optional<WireField> take_field(std::string_view& bytes)
     std::optional<std::uint64_t> size;
     switch (*tag & 7U) {
     case 0:
-        if (take_varint(bytes))
+        if (wire::take_varint(bytes))
             size = 0;
         break;
     case 1:
         size = 8;
         break;
     case 2:
-        size = take_varint(bytes);
+        size = wire::take_varint(bytes);
         field.has_content = true;
         break;
     case 5:

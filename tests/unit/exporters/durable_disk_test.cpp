@@ -81,6 +81,7 @@ TEST_CASE_FIXTURE(DurableFixture, "limits can change while it runs")
     config.max_queue_bytes = 400;
     journal.max_bytes = 64 << 10;
     publisher->reconfigure(config, journal);
+    publisher->reconfigure(config, journal);  // the same again, before a job has taken them
     until([&] { return lost() > 100; });
     take_all();
     until([&] { return all_delivered(); });
@@ -133,6 +134,30 @@ TEST_CASE_FIXTURE(
     end(1s);
     open();
     is_whole();
+}
+
+TEST_CASE_FIXTURE(DurableFixture, "a gap is one, however often a full disk does not take it")
+{
+    config.max_queue_bytes = 500;
+    refuse_all(503);
+    open();
+    publish_many(0, 20);
+    until_written();
+    {
+        const FullDisk full{static_cast<std::size_t>(metric("sonde_journal_bytes"))};
+        for (int i = 20; i < 220; ++i) {  // one write each
+            const double errors = metric("sonde_journal_write_errors_total");
+            publish(1, 1000 * i);
+            until([&] { return metric("sonde_journal_write_errors_total") > errors; });
+        }
+    }
+    CHECK(lost() > 100);
+    const auto number = [](const std::vector<Gap>& gaps) {
+        return std::ranges::count(gaps, GapReason::memory_full, &Gap::reason);
+    };
+    const auto gaps = number(publisher->ledger().recent_gaps());
+    end(1s);
+    CHECK(number(Journal::inspect(directory)->gaps) <= gaps + 3);  // one may grow once it is there
 }
 
 TEST_CASE_FIXTURE(DurableFixture, "a damaged journal loses what was damaged, and tells")
