@@ -30,7 +30,7 @@ bool needs_state(const config::AgentConfig& config)
 
 /// Makes the folder for what outlives the process. Where none was asked for and none can be made,
 /// the process runs on without.
-bool make_state(config::AgentConfig& config, const cli::RunCommand& command)
+bool make_state(config::AgentConfig& config, cli::RunCommand& command)
 {
     std::error_code failed;
     if (std::filesystem::create_directories(config.state_dir, failed))
@@ -47,11 +47,12 @@ bool make_state(config::AgentConfig& config, const cli::RunCommand& command)
     logger.warning(
         "there is no folder for the state: what is not delivered is lost with the process",
         {{"state_dir", config.state_dir}, {"why", failed.message()}});
+    command.without_state = true;
     give_up_state(config);
     return true;
 }
 
-int run_daemon(const cli::RunCommand& command)
+int run_daemon(cli::RunCommand command)
 {
     auto config = cli::load(command.config_file, command.options);
     if (!config)
@@ -63,7 +64,7 @@ int run_daemon(const cli::RunCommand& command)
         logger.warning(warning);
     if (needs_state(*config) && !make_state(*config, command))
         return EXIT_FAILURE;
-    return Daemon{std::move(*config), command}.run();
+    return Daemon{std::move(*config), std::move(command)}.run();
 }
 
 }  // namespace

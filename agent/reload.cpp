@@ -120,7 +120,7 @@ Reread read_again(const cli::RunCommand& command, const config::AgentConfig& run
     read.checks = take_checks(read.config);
     if (!read.problems.empty())
         return read;
-    if (command.state_optional && !running.journal.enabled)
+    if (command.without_state)
         give_up_state(read.config);
     read.problems = cannot_be_applied(command, running, read.config);
     return read;

@@ -169,7 +169,6 @@ struct ListenConfig {
 struct ControlConfig {
     ListenConfig http{.listen = {{"localhost", 8080}}};
     ListenConfig grpc{.listen = {{"localhost", 4031}}};
-    std::string public_url;
     std::size_t max_body_bytes = 1 << 20;
     std::size_t max_bulk_body_bytes = 16 << 20;
     std::string database_file;  ///< of SQLite; empty: PostgreSQL

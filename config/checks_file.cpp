@@ -1,6 +1,7 @@
 // `checks` and `checks_files`: checks of this probe alone, in the API's own form (spec 07 §3.3).
 #include "agent/base/text.h"
 #include "config/json.h"
+#include "config/judge_check.h"
 #include "config/sections.h"
 #include "config/yaml_json.h"
 
@@ -14,8 +15,6 @@
 namespace sonde::config {
 namespace {
 
-constexpr std::int64_t default_period_ms = 60'000;
-constexpr std::int64_t default_timeout_ms = 3'000;
 constexpr std::int64_t shortest_ms = 1'000;
 constexpr std::int64_t longest_period_ms = 3'600'000;
 constexpr std::int64_t longest_timeout_ms = 60'000;

@@ -50,7 +50,6 @@ void read_http(Section section, ControlConfig& config)
     section.read_path("tls_cert_file", config.http.tls_cert_file);
     section.read_path("tls_key_file", config.http.tls_key_file);
     section.read("allow_plain", config.http.allow_plain);
-    section.read_url("public_url", config.public_url);
     section.read_bytes("max_body_bytes", config.max_body_bytes);
     section.read_bytes("max_bulk_body_bytes", config.max_bulk_body_bytes);
     check_listener(section, config.http);

@@ -2,12 +2,17 @@
 
 #include "config/agent_config.h"
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace sonde::config {
+
+/// Of a check in a file that does not say it, in milliseconds.
+inline constexpr std::int64_t default_period_ms = 60'000;
+inline constexpr std::int64_t default_timeout_ms = 3'000;
 
 /// What else must hold of an enabled check in a file, for whoever knows the kinds.
 /// @return problems whose messages begin with a member: "settings.http.proxyURL: is no URL".

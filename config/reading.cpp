@@ -157,13 +157,15 @@ Result<std::string> Reading::interpolate(std::string_view text) const
     return out;
 }
 
-std::optional<YAML::Node> Reading::load()
+std::optional<YAML::Node> Reading::load(std::string* read)
 {
     const auto text = read_whole(file);
     if (!text) {
         problems.push_back(text.error().message);
         return std::nullopt;
     }
+    if (read)
+        *read = *text;
     if (!text::is_utf8(*text)) {
         problems.push_back(fmt::format(
             "{}:{}: is not UTF-8: save the file in that encoding", file, line_of_bad_byte(*text)));

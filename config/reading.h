@@ -35,7 +35,8 @@ struct Reading {
 
     /// The one YAML document of `file`; nullopt after a problem was noted: the file cannot be read,
     /// is not UTF-8, is no YAML, or holds several documents.
-    std::optional<YAML::Node> load();
+    /// @param read gets the text, if it is not null.
+    std::optional<YAML::Node> load(std::string* read = nullptr);
 
 private:
     std::string place(const YAML::Node& at, std::string_view path, std::string_view what) const;

@@ -83,7 +83,6 @@ constexpr Fixed<ControlConfig> of_the_control_plane[] = {
     {"control.http.tls_key_file",
         [](const ControlConfig& c) { return or_not_set(c.http.tls_key_file); }},
     {"control.http.allow_plain", [](const ControlConfig& c) { return word(c.http.allow_plain); }},
-    {"control.http.public_url", [](const ControlConfig& c) { return or_not_set(c.public_url); }},
     {"control.http.max_body_bytes",
         [](const ControlConfig& c) { return print_size(c.max_body_bytes); }},
     {"control.http.max_bulk_body_bytes",
@@ -165,6 +164,8 @@ std::vector<std::string> needs_restart(const AgentConfig& running, const AgentCo
     if (running.publisher.proxy != wanted.publisher.proxy)
         lines.emplace_back("publisher.proxy: needs a restart");
     compare_part("api", of_the_api, running.api, wanted.api, lines);
+    if (running.api && wanted.api && wanted.api->embedded && running.probe != wanted.probe)
+        lines.emplace_back("probe: needs a restart where api.embedded is on");
     compare_part("control", of_the_control_plane, running.control, wanted.control, lines);
     if (running.control && wanted.control &&
         running.control->directory != wanted.control->directory)

@@ -10,6 +10,7 @@ constexpr auto keys = std::to_array<Unsupported>({
     {"status.page", "false"},
     {"status.public_page", "false"},
     {"status.history"},
+    {"control.http.public_url"},
     {"control.http.trusted_proxies"},
     {"control.tokens.unused_ttl", "off"},
     {"control.tokens.pepper_file"},

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace sonde::exporters {
 
@@ -19,6 +20,11 @@ namespace asio = boost::asio;
 
 /// Who says what is to be done: the API, or this probe's own file. Their numbers may coincide.
 enum class Origin : std::uint8_t { api, file };
+
+constexpr std::string_view name_of(Origin origin)
+{
+    return origin == Origin::api ? "api" : "file";
+}
 
 struct TenantKey {
     Origin origin = Origin::api;

@@ -16,6 +16,7 @@ struct RunCommand {
     /// Where no state_dir can be made, run on without journal and state file: nobody asked for
     /// them.
     bool state_optional = false;
+    bool without_state = false;  ///< it could not be made, and was optional
 };
 
 /// The file that `run` reads unless told otherwise.

@@ -62,11 +62,6 @@ struct Missing {
     }
 };
 
-std::string_view name_of(exporters::Origin origin)
-{
-    return origin == exporters::Origin::api ? "api" : "file";
-}
-
 std::string time_text(std::int64_t ms)
 {
     const std::time_t seconds = ms / 1000;
@@ -102,9 +97,9 @@ void print_human(const Journal::Recovered& found)
         fmt::print("{:<6} {:>8} {:<8} {:>8} {:>12}  {:<21} {}\n", "ORIGIN", "TENANT", "TYPE",
             "RECORDS", "BYTES", "OLDEST", "NEWEST");
     for (const auto& [key, lane] : lanes)
-        fmt::print("{:<6} {:>8} {:<8} {:>8} {:>12}  {:<21} {}\n", name_of(key.first.origin),
-            key.first.id, exporters::name_of(key.second), lane.records, lane.bytes,
-            time_text(lane.oldest_ms), time_text(lane.newest_ms));
+        fmt::print("{:<6} {:>8} {:<8} {:>8} {:>12}  {:<21} {}\n",
+            exporters::name_of(key.first.origin), key.first.id, exporters::name_of(key.second),
+            lane.records, lane.bytes, time_text(lane.oldest_ms), time_text(lane.newest_ms));
     const auto missing = missing_of(found.gaps);
     if (missing.empty())
         return;
@@ -119,11 +114,13 @@ void print_json(const Journal::Recovered& found)
     nlohmann::ordered_json out{{"schema_version", 1}, {"waiting", nlohmann::ordered_json::array()},
         {"gaps", nlohmann::ordered_json::array()}};
     for (const auto& [key, lane] : lanes_of(found.waiting))
-        out["waiting"].push_back({{"origin", name_of(key.first.origin)}, {"tenant", key.first.id},
-            {"type", exporters::name_of(key.second)}, {"records", lane.records},
-            {"bytes", lane.bytes}, {"oldest_ms", lane.oldest_ms}, {"newest_ms", lane.newest_ms}});
+        out["waiting"].push_back({{"origin", exporters::name_of(key.first.origin)},
+            {"tenant", key.first.id}, {"type", exporters::name_of(key.second)},
+            {"records", lane.records}, {"bytes", lane.bytes}, {"oldest_ms", lane.oldest_ms},
+            {"newest_ms", lane.newest_ms}});
     for (const Gap& gap : found.gaps) {
-        nlohmann::ordered_json one{{"tenant", gap.tenant.id},
+        nlohmann::ordered_json one{{"origin", exporters::name_of(gap.tenant.origin)},
+            {"tenant", gap.tenant.id},
             {"check", gap.check ? nlohmann::ordered_json(gap.check->id) : nullptr},
             {"from_ms", gap.from_ms}, {"to_ms", gap.to_ms}, {"runs", gap.runs},
             {"samples", gap.samples}, {"events", gap.events},
@@ -150,8 +147,20 @@ Gap gap_of(const Waiting& what)
 bool is_meant(const Waiting& what, const QueueOptions& options, std::int64_t before_ms)
 {
     return (!options.tenant || *options.tenant == what.tenant.id) &&
+           (options.origin.empty() || options.origin == exporters::name_of(what.tenant.origin)) &&
            (options.type.empty() || options.type == exporters::name_of(what.type)) &&
            what.timestamp_ms < before_ms;
+}
+
+/// Numbers of the API and of the file may coincide.
+bool of_both_origins(const std::vector<Waiting>& all, std::int64_t tenant)
+{
+    const auto has = [&](exporters::Origin origin) {
+        return std::any_of(all.begin(), all.end(), [&](const Waiting& each) {
+            return each.tenant == exporters::TenantKey{origin, tenant};
+        });
+    };
+    return has(exporters::Origin::api) && has(exporters::Origin::file);
 }
 
 int list(const QueueOptions& options)
@@ -182,6 +191,10 @@ int drop(const QueueOptions& options)
                             ? opened.error().message + ": stop the agent first"
                             : opened.error().message);
     auto& [journal, found] = *opened;
+    if (options.tenant && options.origin.empty() && of_both_origins(found.waiting, *options.tenant))
+        return complain(fmt::format("the API and the file both have a tenant {}: give --origin, "
+                                    "api or file",
+            *options.tenant));
     Journal::Batch batch;
     batch.gaps = found.found;
     for (const Waiting& waiting : found.waiting)
@@ -215,9 +228,9 @@ void add_place(CLI::App& verb, QueueOptions& options)
 
 }  // namespace
 
-QueueVerbs::QueueVerbs(CLI::App& app, const std::string& default_config)
+QueueVerbs::QueueVerbs(CLI::App& app, const std::string& config_file)
 {
-    options_.config_file = default_config;
+    options_.config_file = config_file;
     CLI::App* queue = app.add_subcommand("queue", "What is published and not yet delivered");
     queue->require_subcommand(1);
     list_ = queue->add_subcommand("ls", "List what waits and what is missing");
@@ -226,6 +239,8 @@ QueueVerbs::QueueVerbs(CLI::App& app, const std::string& default_config)
         ->capture_default_str();
     drop_ = queue->add_subcommand("drop", "Drop what waits; the agent must not run");
     drop_->add_option("--tenant", options_.tenant, "Only of this tenant")->type_name("ID");
+    drop_->add_option("--origin", options_.origin, "Only of tenants of the API, or of the file")
+        ->check(CLI::IsMember({"api", "file"}));
     drop_->add_option("--type", options_.type, "Only metrics or logs")
         ->check(CLI::IsMember({"metrics", "logs"}));
     drop_->add_option("--older-than", options_.older_than, "Only what was due longer ago than this")

@@ -18,7 +18,8 @@ struct QueueOptions {
     std::string config_file;
     std::string output = "human";
     std::optional<std::int64_t> tenant;
-    std::string type;  ///< "metrics", "logs"; empty: both
+    std::string origin;  ///< "api" or "file"; empty: both
+    std::string type;    ///< "metrics", "logs"; empty: both
     std::string older_than;
     bool yes = false;
     config::LoadOptions load;
@@ -27,7 +28,7 @@ struct QueueOptions {
 /// `sonde queue ls|drop`.
 class QueueVerbs {
 public:
-    QueueVerbs(CLI::App& app, const std::string& default_config);
+    QueueVerbs(CLI::App& app, const std::string& config_file);
 
     bool parsed() const;
     int run() const;  ///< @return the exit status

@@ -7,6 +7,7 @@
 #include "agent/link/session_backoff.h"
 #include "agent/link/tenants.h"
 #include "agent/schedule/schedule.h"
+#include "config/reading.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
@@ -22,25 +23,14 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <fstream>
 #include <optional>
 #include <random>
-#include <sstream>
 
 namespace sonde::link {
 namespace {
 
 constexpr log::Logger logger{"link"};
 using Clock = std::chrono::steady_clock;
-
-Result<std::string> read_file(const std::string& path)
-{
-    std::ifstream file{path};
-    std::ostringstream content;
-    if (!file || !(content << file.rdbuf()))
-        return error("tls_config", "api.ca_file: {} cannot be read", path);
-    return content.str();
-}
 
 }  // namespace
 
@@ -229,9 +219,9 @@ Result<std::shared_ptr<grpc::Channel>> open_channel(
     if (config.tls) {
         grpc::SslCredentialsOptions options;
         if (!config.ca_file.empty()) {
-            auto anchors = read_file(config.ca_file);
+            const auto anchors = config::read_whole(config.ca_file);
             if (!anchors)
-                return anchors.error();
+                return error("tls_config", "api.ca_file: {}", anchors.error().message);
             options.pem_root_certs = *anchors;
         }
         credentials = grpc::SslCredentials(options);

@@ -14,7 +14,6 @@
 namespace sonde::net {
 namespace {
 
-constexpr std::size_t most_of_body = 64 * 1024;
 constexpr long longest_idle_seconds = 300;  // spec 03 §4.1
 
 struct FreeEasy {
@@ -26,11 +25,16 @@ struct FreeList {
 using Easy = std::unique_ptr<CURL, FreeEasy>;
 using List = std::unique_ptr<curl_slist, FreeList>;
 
+struct Body {
+    std::string& text;
+    std::size_t most;
+};
+
 /// Keeps the beginning of the body and lets the rest pass: the connection stays usable.
 std::size_t keep_body(const char* data, std::size_t, std::size_t size, void* into)
 {
-    auto& body = *static_cast<std::string*>(into);
-    body.append(data, std::min(size, most_of_body - body.size()));
+    auto& body = *static_cast<Body*>(into);
+    body.text.append(data, std::min(size, body.most - body.text.size()));
     return size;
 }
 
@@ -125,7 +129,8 @@ asio::awaitable<HttpAnswer> HttpClient::send(HttpCall call)
     char detail[CURL_ERROR_SIZE] = "";
     curl_easy_setopt(easy.get(), CURLOPT_ERRORBUFFER, detail);
     curl_easy_setopt(easy.get(), CURLOPT_WRITEFUNCTION, keep_body);
-    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &answer.body);
+    Body body{answer.body, call.most_of_body};
+    curl_easy_setopt(easy.get(), CURLOPT_WRITEDATA, &body);
     Header header;
     curl_easy_setopt(easy.get(), CURLOPT_HEADERFUNCTION, note_header);
     curl_easy_setopt(easy.get(), CURLOPT_HEADERDATA, &header);

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,11 +23,12 @@ struct HttpCall {
     std::string username;  ///< empty: no Authorization header
     std::string password;
     std::chrono::milliseconds timeout{5000};  ///< of the whole call
+    std::size_t most_of_body = 64 * 1024;     ///< what is kept of the answer's
 };
 
 struct HttpAnswer {
     int status = 0;           ///< 0: none came, `error` says why
-    std::string body;         ///< at most 64 KiB of it
+    std::string body;         ///< its beginning, if it is longer than was asked for
     std::string error;        ///< "Connection refused"
     bool bad_url = false;     ///< the URL cannot be used at all: trying again is no help
     bool sent = false;        ///< the request, or a part of it, has left: without an answer it may

@@ -19,7 +19,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <string>
 
 namespace sonde::schedule {
@@ -30,16 +29,6 @@ constexpr log::Logger logger{"egress"};
 namespace echo = checkers::ping;
 
 constexpr std::size_t echo_payload = 56;  // as ping(8) sends
-
-std::string random_token()
-{
-    static std::mt19937_64 engine{std::random_device{}()};
-    std::uniform_int_distribution<int> byte{0, 255};
-    std::string token(echo::token_size, '\0');
-    for (char& each : token)
-        each = static_cast<char>(byte(engine));
-    return token;
-}
 
 asio::awaitable<bool> connects(const asio::ip::address& address, std::uint16_t port)
 {
@@ -57,7 +46,7 @@ asio::awaitable<bool> pings(net::Services& net, const asio::ip::address& address
     const auto socket = net.icmp.get(wanted, false);
     if (!socket)
         co_return false;
-    const std::string token = random_token();
+    const std::string token = echo::random_token();
     const auto loop = co_await asio::this_coro::executor;
     asio::steady_timer news{loop, asio::steady_timer::time_point::max()};
     bool answered = false;

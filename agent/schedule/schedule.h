@@ -49,7 +49,7 @@ struct Timings {
 
 /// Runs every check at the points of its grid on the wall clock until it is removed. Every due time
 /// ends in exactly one way: as a published result, or in a gap that names the reason. Runs of one
-/// check never overlap. Loop thread only.
+/// version of a check never overlap. Loop thread only.
 class Schedule {
 public:
     Schedule(const asio::any_io_executor& loop, net::Services& net,

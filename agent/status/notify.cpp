@@ -12,7 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -96,13 +95,6 @@ void Notifier::reloading() const
 void Notifier::stopping() const
 {
     send("STOPPING=1");
-}
-
-void Notifier::status(std::string_view text) const
-{
-    std::string line = fmt::format("STATUS={}", text);
-    std::replace(line.begin(), line.end(), '\n', ' ');  // what follows would be another variable
-    send(line);
 }
 
 void Notifier::alive() const

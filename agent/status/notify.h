@@ -24,8 +24,7 @@ public:
     void ready() const;      ///< started, or done with a reload
     void reloading() const;  ///< ready() must follow
     void stopping() const;
-    void status(std::string_view text) const;  ///< one line for `systemctl status`
-    void alive() const;                        ///< feeds the watchdog
+    void alive() const;  ///< feeds the watchdog
 
 private:
     void send(std::string_view message) const;

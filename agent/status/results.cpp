@@ -1,7 +1,5 @@
 #include "agent/status/results.h"
 
-#include "config/ids.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -67,11 +65,10 @@ std::string name_of(const exporters::LabelSet& labels)
     return found == labels.end() ? std::string{} : found->value;
 }
 
-/// As `sonde queue ls` names it: numbers of the API and of the file may coincide.
+/// Numbers of the API and of the file may coincide.
 std::string text_of(exporters::TenantKey tenant)
 {
-    return fmt::format("{}/{}", tenant.origin == exporters::Origin::api ? "api" : "file",
-        config::split_id(tenant.id).local);
+    return fmt::format("{}/{}", exporters::name_of(tenant.origin), tenant.id);
 }
 
 /// Checks of two tenants may be alike. What a user calls "tenant" steps aside, as when Prometheus

@@ -3,6 +3,7 @@
 #include "agent/base/log.h"
 #include "agent/base/stopwatch.h"
 #include "agent/base/text.h"
+#include "agent/net/worker.h"
 #include "agent/status/results.h"
 
 #include <prometheus/registry.h>
@@ -228,7 +229,11 @@ asio::awaitable<net::HttpReply> StatusServer::results(const net::HttpRequest&)
     std::vector<exporters::Payload> last;
     if (actions_.results)
         last = actions_.results();
-    co_return exposition(render_results(last));
+    if (actions_.workers == nullptr)
+        co_return exposition(render_results(last));
+    auto writing = net::on_worker(
+        *actions_.workers, [last = std::move(last)] { return render_results(last); });
+    co_return exposition(co_await std::move(writing));
 }
 
 asio::awaitable<net::HttpReply> StatusServer::disconnect(const net::HttpRequest&)

@@ -8,6 +8,8 @@
 #include "exporters/payload.h"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -33,6 +35,8 @@ struct Actions {
     std::function<asio::awaitable<std::vector<std::string>>()> reload = {};
     /// The last result of each check.
     std::function<std::vector<exporters::Payload>()> results = {};
+    /// Writes the page of them, which may have a hundred thousand lines; null: the loop does.
+    asio::thread_pool* workers = nullptr;
 };
 
 /// `/metrics` (Prometheus text), `/live`, `/ready` of this process, and what the options allow of

@@ -11,56 +11,70 @@ namespace {
 
 constexpr std::size_t piece = 64 * 1024;
 
-/// gzip with any number of members; what follows the last one must be one too.
-class Gzip final : public Decoder {
+/// zlib's part of gzip and of "deflate".
+class Inflating : public Decoder {
 public:
-    Gzip() { inflateInit2(&stream_, 15 + 16); }
-    ~Gzip() override { inflateEnd(&stream_); }
-    Gzip(const Gzip&) = delete;
-    Gzip& operator=(const Gzip&) = delete;
+    Inflating() = default;
+    ~Inflating() override { inflateEnd(&stream_); }
+    Inflating(const Inflating&) = delete;
+    Inflating& operator=(const Inflating&) = delete;
 
-    bool add(std::string_view bytes, const Taker& take) override
+    bool complete() const override { return complete_; }
+
+protected:
+    void give(std::string_view bytes)
     {
         stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
         stream_.avail_in = static_cast<uInt>(bytes.size());
-        for (bool more = !bytes.empty(); more;) {
-            if (complete_)
-                inflateReset(&stream_);
-            std::array<char, piece>
-                buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
-            stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
-            stream_.avail_out = buffer.size();
-            const int status = inflate(&stream_, Z_NO_FLUSH);
-            if (!take({buffer.data(), buffer.size() - stream_.avail_out}))
-                return true;
-            if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
-                error = stream_.msg ? stream_.msg : "not gzip";
-                return false;
-            }
-            complete_ = status == Z_STREAM_END;
-            more = stream_.avail_in > 0 || (!complete_ && stream_.avail_out == 0);
+    }
+
+    /// Decodes up to a piece of what was given. @return false: the taker has enough, or the bytes
+    /// are bad, which `error` then says.
+    bool step(const Taker& take)
+    {
+        std::array<char, piece>
+            buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
+        stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
+        stream_.avail_out = buffer.size();
+        const int status = inflate(&stream_, Z_NO_FLUSH);
+        if (!take({buffer.data(), buffer.size() - stream_.avail_out}))
+            return false;
+        if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
+            error = stream_.msg ? stream_.msg : "not compressed as its header says";
+            return false;
         }
+        complete_ = status == Z_STREAM_END;
         return true;
     }
-    bool complete() const override { return complete_; }
 
-private:
+    /// Whether another step would bring something out of what is inside.
+    bool pending() const { return !complete_ && (stream_.avail_in > 0 || stream_.avail_out == 0); }
+
     z_stream stream_{};
     bool complete_ = false;
 };
 
-/// "deflate" is sent with and without zlib's frame: the first bytes tell.
-class Deflate final : public Decoder {
+/// gzip with any number of members; what follows the last one must be one too.
+class Gzip final : public Inflating {
 public:
-    Deflate() = default;
-    ~Deflate() override
-    {
-        if (started_)
-            inflateEnd(&stream_);
-    }
-    Deflate(const Deflate&) = delete;
-    Deflate& operator=(const Deflate&) = delete;
+    Gzip() { inflateInit2(&stream_, 15 + 16); }
 
+    bool add(std::string_view bytes, const Taker& take) override
+    {
+        give(bytes);
+        for (bool more = !bytes.empty(); more; more = stream_.avail_in > 0 || pending()) {
+            if (complete_)
+                inflateReset(&stream_);
+            if (!step(take))
+                return error.empty();
+        }
+        return true;
+    }
+};
+
+/// "deflate" is sent with and without zlib's frame: the first bytes tell.
+class Deflate final : public Inflating {
+public:
     bool add(std::string_view bytes, const Taker& take) override
     {
         if (complete_)
@@ -76,33 +90,18 @@ public:
             started_ = true;
             bytes = head_;
         }
-        stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-        stream_.avail_in = static_cast<uInt>(bytes.size());
-        for (bool more = true; more;) {
-            std::array<char, piece>
-                buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): written first
-            stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
-            stream_.avail_out = buffer.size();
-            const int status = inflate(&stream_, Z_NO_FLUSH);
-            if (!take({buffer.data(), buffer.size() - stream_.avail_out}))
-                return true;
-            if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) {
-                error = stream_.msg ? stream_.msg : "not deflate";
-                return false;
-            }
-            complete_ = status == Z_STREAM_END;
-            more = !complete_ && (stream_.avail_in > 0 || stream_.avail_out == 0);
-        }
+        give(bytes);
+        do {
+            if (!step(take))
+                return error.empty();
+        } while (pending());
         head_.clear();
         return true;
     }
-    bool complete() const override { return complete_; }
 
 private:
-    z_stream stream_{};
     std::string head_;
     bool started_ = false;
-    bool complete_ = false;
 };
 
 class Brotli final : public Decoder {

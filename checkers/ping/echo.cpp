@@ -1,5 +1,7 @@
 #include "checkers/ping/echo.h"
 
+#include <random>
+
 namespace sonde::checkers::ping {
 namespace {
 
@@ -28,6 +30,18 @@ std::string repeated(std::string_view token, std::size_t size)
 }
 
 }  // namespace
+
+std::string random_token()
+{
+    static std::mt19937_64 engine{std::random_device{}()};
+    std::string token;
+    while (token.size() < token_size) {
+        const std::uint64_t bits = engine();
+        for (unsigned shift = 0; shift < 64; shift += 8)
+            token += static_cast<char>(bits >> shift & 0xffU);
+    }
+    return token;
+}
 
 std::string payload(std::size_t size, std::string_view token, std::chrono::nanoseconds time)
 {

@@ -13,6 +13,9 @@ namespace sonde::checkers::ping {
 
 inline constexpr std::size_t token_size = 16;
 
+/// What tells a run's replies from those of others: `token_size` bytes. One thread at a time.
+std::string random_token();
+
 /// The data of an echo request: time, token, filling; the token alone when there is no room for
 /// both (spec 02 §4.4).
 std::string payload(std::size_t size, std::string_view token, std::chrono::nanoseconds time);

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 
 namespace sonde::checkers::ping {
 namespace {
@@ -24,18 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds pace{50};
 constexpr std::string_view phases[] = {"resolve", "setup", "rtt"};
-
-std::string random_token()
-{
-    static std::mt19937_64 engine{std::random_device{}()};
-    std::string token;
-    while (token.size() < token_size) {
-        const std::uint64_t bits = engine();
-        for (unsigned shift = 0; shift < 64; shift += 8)
-            token += static_cast<char>(bits >> shift & 0xffU);
-    }
-    return token;
-}
 
 double value_of(const Run& run, const Metric& metric)
 {

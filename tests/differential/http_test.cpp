@@ -1,8 +1,8 @@
 #include "tests/differential/comparison.h"
+#include "tests/support/deflated.h"
 #include "tests/support/real_servers.h"
 
 #include <doctest/doctest.h>
-#include <zlib.h>
 
 using namespace sonde;
 using namespace std::chrono_literals;
@@ -84,23 +84,6 @@ Setting method(std::string_view name)
 const Setting posting{R"("method": "POST", "body": "hello")", "method: POST, body: hello"};
 const Setting staying{R"("noFollowRedirects": true)", "follow_redirects: false"};
 
-/// 110 bytes, in a frame that zlib names so: 31 gzip, 15 zlib's own, -15 none.
-std::string deflated(int window_bits)
-{
-    std::string text = std::string(55, 'a') + std::string(55, 'b');
-    z_stream stream{};
-    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    std::string out(256, '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(text.data());
-    stream.avail_in = static_cast<uInt>(text.size());
-    stream.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream.avail_out = static_cast<uInt>(out.size());
-    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    out.resize(stream.total_out);
-    deflateEnd(&stream);
-    return out;
-}
-
 /// What a server says and how the two are told to take it.
 struct Row {
     std::string name;
@@ -153,14 +136,15 @@ std::vector<Row> headers()
 
 std::vector<Row> bodies()
 {
-    const std::string gzip = deflated(31);
+    const std::string plain = std::string(55, 'a') + std::string(55, 'b');
+    const std::string gzip = tests::deflated(plain, 31);
     const std::string as_gzip = "Content-Encoding: gzip\r\n";
     const std::string modified = "Last-Modified: Sunday, 06-Nov-94 08:49:37 GMT\r\n";
     return {{"H10", {}, {ok(gzip, as_gzip)}},
         {"H11", {}, {ok("plain", "Content-Encoding: identity\r\n")}},
         {"H12", compressed("gzip"), {ok(gzip, as_gzip)}},
-        {"H14", compressed("deflate"), {ok(deflated(-15))}},
-        {"H15", compressed("deflate"), {ok(deflated(15))}},
+        {"H14", compressed("deflate"), {ok(tests::deflated(plain, -15))}},
+        {"H15", compressed("deflate"), {ok(tests::deflated(plain, 15))}},
         {"H16", compressed("deflate"), {ok(gzip)}}, {"H17", compressed("gzip"), {ok("plain text")}},
         {"H18", compressed("gzip"), {ok(gzip + "junk")}},
         {"H19", compressed("gzip"), {ok(gzip.substr(0, gzip.size() - 6))}},

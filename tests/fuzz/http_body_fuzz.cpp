@@ -1,8 +1,7 @@
 // Compressed bodies of HTTP responses: checkers/http/body.
 #include "checkers/http/body.h"
 #include "tests/fuzz/fuzz.h"
-
-#include <zlib.h>
+#include "tests/support/deflated.h"
 
 #include <algorithm>
 #include <array>
@@ -30,21 +29,6 @@ Body received(
     return body;
 }
 
-std::string compressed(std::string_view content, int window_bits)
-{
-    z_stream stream{};
-    deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY);
-    std::string out(deflateBound(&stream, content.size()), '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
-    stream.avail_in = static_cast<uInt>(content.size());
-    stream.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream.avail_out = static_cast<uInt>(out.size());
-    fuzz::require(deflate(&stream, Z_FINISH) == Z_STREAM_END, "zlib can compress");
-    out.resize(stream.total_out);
-    deflateEnd(&stream);
-    return out;
-}
-
 /// The input, often enough to fill several pieces, is what comes out again.
 void round_trip(fuzz::Input input)
 {
@@ -61,7 +45,7 @@ void round_trip(fuzz::Input input)
         content += input.rest();
     content.resize(std::min(content.size(), size));
     const Body body =
-        received(format.compression, true, compressed(content, format.window_bits), 1 << 14);
+        received(format.compression, true, tests::deflated(content, format.window_bits), 1 << 14);
     fuzz::require(body.problem() == BodyProblem::none && body.text() == content,
         "what zlib has compressed comes out again");
 }

@@ -111,6 +111,8 @@ std::string render_json(const Plan& plan, const std::vector<Ending>& endings)
                 {{"path", change.path}, {"old", change.before}, {"new", change.after}});
         if (!ending.why.empty())
             one["error"] = ending.why;
+        else if (!ending.note.empty())
+            one["note"] = ending.note;
         out["changes"].push_back(std::move(one));
     }
     return out.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
@@ -170,7 +172,7 @@ private:
             if (!reply.ok() && reply.hopeless())
                 return {reply.problem};
             if (!reply.ok() && reply.status != 409)  // limits may have room once others are gone
-                problems.push_back(fmt::format("{}: {}", step.place, said_by(reply.body)));
+                problems.push_back(fmt::format("{}: {}", step.place, reply.problem));
         }
         return problems;
     }
@@ -233,14 +235,20 @@ private:
         if (!step.is_probe)
             return;
         added_[step.name] = ending.id;
-        ending.note = fmt::format("its token: sonde ctl probe reset-token {}", ending.id);
-        if (file == nullptr || !answer.contains("token") || !answer["token"].is_string())
+        const std::string reset = fmt::format("sonde ctl probe reset-token {}", ending.id);
+        ending.note = "its token: " + reset;
+        if (file == nullptr)
             return;
-        const auto written = file->write(answer["token"].get<std::string>());
-        if (written)
+        const bool told = answer.contains("token") && answer["token"].is_string();
+        const Result<> written = told ? file->write(answer["token"].get<std::string>())
+                                      : error("no_token", "the API told no token");
+        if (written) {
             ending.note = fmt::format("its token is in {}", token_file(step.name));
-        else
-            ending.note += " (" + written.error().message + ")";
+            return;
+        }
+        ending.kind = Ending::Kind::failed;
+        ending.why = fmt::format("it was added, but its token is lost: {}; a new one: {}",
+            written.error().message, reset);
     }
 
     /// Two names never make one file, and none a file outside the folder.

@@ -32,8 +32,8 @@ public:
     /// @param resource below "/api/v1/": "check/list". @param body JSON; empty: none.
     Reply call(std::string_view method, std::string_view resource, std::string body = {});
 
-    /// Any other request, such as to a log store. Its body comes whole, up to 64 MiB.
-    net::HttpAnswer send(const net::HttpCall& call);
+    /// Any other request, such as to a log store. Of its body come the first 64 MiB.
+    net::HttpAnswer send(net::HttpCall call);
 
     void wait(std::chrono::milliseconds time);
 
@@ -41,9 +41,7 @@ private:
     Connection connection_;
     boost::asio::io_context loop_{1};
     net::CurlMulti curl_{loop_.get_executor()};
+    net::HttpClient http_{curl_, {connection_.ca_file, {}, true}};
 };
-
-/// What an error of the API says: "msg: err" of its JSON, without control characters.
-std::string said_by(std::string_view body);
 
 }  // namespace sonde::cli::ctl

@@ -4,6 +4,7 @@
 #include "agent/cli/ctl/inventory.h"
 #include "checkers/registry.h"
 #include "config/json.h"
+#include "config/judge_check.h"
 #include "config/reading.h"
 #include "config/yaml_json.h"
 
@@ -19,8 +20,6 @@ namespace fs = std::filesystem;
 using config::Reading;
 using Complain = std::function<void(std::string_view member, std::string_view what)>;
 
-constexpr std::int64_t default_period_ms = 60'000;
-constexpr std::int64_t default_timeout_ms = 3'000;
 constexpr std::array<std::string_view, 3> endings{".yaml", ".yml", ".json"};
 constexpr std::array<std::string_view, 3> of_checks{"probes", "created", "modified"};
 constexpr std::array<std::string_view, 9> of_probes{"public", "online", "onlineChange", "version",
@@ -172,8 +171,8 @@ private:
         declared.place = place_of(node, reading);
         pb::Check& check = declared.check;
         check.set_enabled(true);
-        check.set_frequency(default_period_ms);
-        check.set_timeout(default_timeout_ms);
+        check.set_frequency(config::default_period_ms);
+        check.set_timeout(config::default_timeout_ms);
         const std::string json = config::yaml_to_json(node, reading, path, check.GetDescriptor());
         if (const auto read = config::read_json(json, check, {.ignored = of_checks}); !read)
             return pass_on(read.error(), complain);

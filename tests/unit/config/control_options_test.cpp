@@ -17,7 +17,6 @@ control:
     listen: ["[::1]:0", "0.0.0.0:443"]
     tls_cert_file: c.pem
     tls_key_file: k.pem
-    public_url: HTTPS://x
   grpc: {listen: "localhost:1"}
   database: {url: "sqlite:x.db"}
   directory_file: dir/directory.yaml
@@ -35,7 +34,6 @@ control:
         CHECK(control.http.listen == std::vector<HostPort>{{"::1", 0}, {"0.0.0.0", 443}});
         CHECK(control.http.tls_cert_file == folder.path("c.pem"));
         CHECK(control.grpc.tls_key_file == folder.path("k.pem"));
-        CHECK(control.public_url == "HTTPS://x");
         CHECK(control.database_file == "/state/x.db");
         CHECK(control.directory_file == folder.path("dir/directory.yaml"));
         CHECK(control.directory_base == folder.path("dir"));

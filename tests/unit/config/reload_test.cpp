@@ -59,7 +59,6 @@ constexpr Change fixed[] = {
     {"status.push_every", "1m", " (off → 1m)"},
     {"control.http.listen", "localhost:1, [::1]:2", " (localhost:8080 → localhost:1, [::1]:2)"},
     {"control.http.allow_plain", "true", " (false → true)"},
-    {"control.http.public_url", "http://x", " (not set → http://x)"},
     {"control.http.max_body_bytes", "2MiB", " (1MiB → 2MiB)"},
     {"control.http.max_bulk_body_bytes", "2MiB", " (16MiB → 2MiB)"},
     {"control.grpc.listen", "localhost:1", " (localhost:4031 → localhost:1)"},
@@ -164,6 +163,9 @@ TEST_SUITE("config/reload")
                   "api: {embedded: true}\ncontrol: {directory: {}}\n") ==
               std::vector<std::string>{"api.address: needs a restart (a:1 → not set)",
                   "api.embedded: needs a restart (false → true)"});
+        const std::string embedded = "api: {embedded: true}\ncontrol: {directory: {}}\n";
+        CHECK(lines(embedded, embedded + "probe: {region: EMEA}\n") ==
+              std::vector<std::string>{"probe: needs a restart where api.embedded is on"});
     }
 
     TEST_CASE_FIXTURE(Reload, "secrets are not printed")

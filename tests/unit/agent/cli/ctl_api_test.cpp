@@ -369,7 +369,8 @@ checks:
             // The API alone knows its limits.
             {"- {job: a, target: example.org, probes: [mine], frequency: 500000, "
              "settings: {ping: {}}}",
-                "c.yaml:2: Invalid incoming check: frequency: must be between"},
+                "c.yaml:2: POST check/validate: 400 Invalid incoming check: frequency: must be "
+                "between"},
         };
         for (const auto& [line, said] : table) {
             CAPTURE(line);

@@ -70,6 +70,7 @@ TEST_CASE("sonde queue ls: what waits and what is missing, also beside a running
     CHECK(listed["waiting"][0]["newest_ms"] == now_ms + 2000);
     REQUIRE(listed["gaps"].size() == 1);
     CHECK(listed["gaps"][0]["check"] == 5);
+    CHECK(listed["gaps"][0]["origin"] == "api");
     CHECK(listed["gaps"][0]["reason"] == "overrun");
 }
 
@@ -89,6 +90,7 @@ TEST_CASE("sonde queue drop: only what was meant, and not under a running agent"
 
     CHECK(drop({"--type", "logs"}).out.find("3 records would be dropped") != std::string::npos);
     CHECK(drop({"--tenant", "8", "--yes"}).out == "0 records dropped\n");
+    CHECK(drop({"--origin", "file", "--yes"}).out == "0 records dropped\n");
     CHECK(drop({"--older-than", "soon"}).status == 1);
     CHECK(drop({"--type", "logs", "--yes"}).out == "3 records dropped\n");
     const auto listed =

@@ -112,7 +112,8 @@ TEST_SUITE("agent/link/session")
         const auto channel = link::open_channel(config);
         REQUIRE_FALSE(channel.has_value());
         CHECK(channel.error().reason == "tls_config");
-        CHECK(channel.error().message == "api.ca_file: /nonexistent/ca.pem cannot be read");
+        CHECK(channel.error().message ==
+              "api.ca_file: /nonexistent/ca.pem: No such file or directory");
     }
 
     TEST_CASE_FIXTURE(LinkFixture, "how a stream ends decides what follows")

@@ -101,10 +101,6 @@ TEST_SUITE("status/notify")
         CHECK(manager.heard() == "STOPPING=1");
         notifier.alive();
         CHECK(manager.heard() == "WATCHDOG=1");
-        notifier.status("200 checks, connected");
-        CHECK(manager.heard() == "STATUS=200 checks, connected");
-        notifier.status("a\nMAINPID=1");
-        CHECK(manager.heard() == "STATUS=a MAINPID=1");
         CHECK(manager.heard() == "");
     }
 

@@ -1,7 +1,7 @@
+#include "tests/support/deflated.h"
 #include "tests/support/http_rows.h"
 
 #include <doctest/doctest.h>
-#include <zlib.h>
 
 using namespace sonde;
 using tests::answer;
@@ -11,23 +11,6 @@ using tests::ok;
 namespace {
 
 const std::string plain = std::string(55, 'a') + std::string(55, 'b');
-
-/// @param window_bits as zlib reads them: 31 gzip, 15 zlib's own frame, -15 none.
-std::string deflated(int window_bits)
-{
-    z_stream stream{};
-    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    std::string text = plain;
-    std::string out(256, '\0');
-    stream.next_in = reinterpret_cast<Bytef*>(text.data());
-    stream.avail_in = static_cast<uInt>(text.size());
-    stream.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream.avail_out = static_cast<uInt>(out.size());
-    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
-    out.resize(stream.total_out);
-    deflateEnd(&stream);
-    return out;
-}
 
 /// One stored block of RFC 7932 (§9.2: window 16, length 110) and the empty last one.
 std::string brotli()
@@ -44,9 +27,9 @@ TEST_SUITE("checkers/http")
         constexpr auto as_gzip = R"("compression": "gzip")";
         constexpr auto as_br = R"("compression": "br")";
         constexpr auto as_deflate = R"("compression": "deflate")";
-        const std::string gzip = deflated(31);
-        const std::string zlib = deflated(15);
-        const std::string raw = deflated(-15);
+        const std::string gzip = tests::deflated(plain, 31);
+        const std::string zlib = tests::deflated(plain, 15);
+        const std::string raw = tests::deflated(plain, -15);
         const std::string junk = "junk";
         const auto lengths = [](const std::string& sent, std::size_t body) {
             return fmt::format("status=200 regex=0 content={} body={}", sent.size(), body);
