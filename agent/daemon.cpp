@@ -170,7 +170,8 @@ asio::awaitable<Result<>> Daemon::Parts::start()
 Result<> Daemon::Parts::listen()
 {
     if (config.control) {
-        control = std::make_unique<control::Control>(loop.get_executor(), workers, *config.control);
+        control = std::make_unique<control::Control>(
+            loop.get_executor(), workers, *config.control, registry);
         if (auto started = control->start(); !started)
             return started;
     }
@@ -382,6 +383,7 @@ status::Actions Daemon::Parts::actions()
             [this] {
                 return schedule ? schedule->last_results() : std::vector<exporters::Payload>{};
             },
+        .workers = &workers,
     };
 }
 

@@ -199,6 +199,8 @@ HttpReply refuse(const Error& error, std::string_view invalid_msg, std::string_v
         return refuse(status::conflict, taken_msg, error.message);
     if (error.reason == "unauthorized")
         return unauthorized("invalid API authorization token", "invalid API token");
+    if (error.reason == "internal")
+        return refuse(status::internal_server_error, "internal error", "internal error");
     auto reply = refuse(status::service_unavailable, "service unavailable", error.message);
     reply.set(field::retry_after, "5");
     return reply;
@@ -208,9 +210,11 @@ asio::awaitable<HttpReply> Api::handle(const HttpRequest& request, const net::Ht
 {
     const std::string id = request_id_of(request);
     std::string failure;
+    const auto begun = std::chrono::steady_clock::now();
+    Destination destination;
     HttpReply reply{status::internal_server_error, 11};
     try {
-        reply = co_await answer(request, peer, id);
+        reply = co_await answer(request, peer, id, destination);
     } catch (const boost::system::system_error& error) {
         if (error.code() == asio::error::operation_aborted)
             throw;
@@ -224,8 +228,26 @@ asio::awaitable<HttpReply> Api::handle(const HttpRequest& request, const net::Ht
     }
     throttle(reply, peer);
     complete(reply, id);
+    count(request, destination, reply, std::chrono::steady_clock::now() - begun);
     log_access(request, peer, reply, id);
     co_return reply;
+}
+
+void Api::complete_refusal(HttpReply& reply)
+{
+    complete(reply, request_id_of({}));
+    parts_.metrics.answered({.code = reply.result_int()});
+}
+
+/// A client's version counts of those who are let in: others could make up any number of them.
+void Api::count(const HttpRequest& request, const Destination& destination, const HttpReply& reply,
+    std::chrono::steady_clock::duration took)
+{
+    const auto text = [](auto value) { return std::string_view{value.data(), value.size()}; };
+    const bool let_in = destination.route && destination.route->credential != Credential::none &&
+                        reply.result_int() < 400;
+    parts_.metrics.answered({destination.path, text(request.method_string()), reply.result_int(),
+        text(request["X-Client-ID"]), text(request["X-Client-Version"]), let_in, took});
 }
 
 /// Whoever has been refused too often is told to wait, not whether the credential was right.
@@ -246,13 +268,14 @@ std::size_t Api::body_limit(const HttpRequest& request) const
     return route && route->bulk ? parts_.config.max_bulk_body_bytes : parts_.config.max_body_bytes;
 }
 
-asio::awaitable<HttpReply> Api::answer(
-    const HttpRequest& request, const net::HttpPeer& peer, const std::string& request_id)
+asio::awaitable<HttpReply> Api::answer(const HttpRequest& request, const net::HttpPeer& peer,
+    const std::string& request_id, Destination& destination)
 {
     const auto path = path_of(request);
     const Found found = find_route(request.method(), path);
     if (found.routes.empty())
         co_return refuse(status::not_found, "unknown path", "not found");
+    destination = {found.routes.front()->path, found.route};
     if (!found.route)
         co_return without_route(found, request.method());
     const Route& route = *found.route;
@@ -261,6 +284,10 @@ asio::awaitable<HttpReply> Api::answer(
         co_return refuse(status::bad_request, "Invalid request", "id: malformed identifier");
     Call call{request, parts_, *id, 0, {}, query_of(request), request_id};
     auto refused = co_await authorize(route, call);
+    if (refused && refused->result() == status::unauthorized)
+        parts_.metrics.refused(
+            route.credential == Credential::access ? TokenKind::access : TokenKind::publisher,
+            call.token.empty() ? Refusal::missing : Refusal::unknown);
     if (!refused && route.takes_body)
         refused = refuse_body(request, peer);
     if (refused)
@@ -292,6 +319,7 @@ asio::awaitable<std::optional<HttpReply>> Api::find_tenant(Call& call)
     if (!tenant)
         co_return refuse(tenant.error(), "");
     call.tenant = *tenant;
+    used_tokens_.insert(lookup_of(call.token));
     co_return std::nullopt;
 }
 

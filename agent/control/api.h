@@ -3,6 +3,7 @@
 #include "agent/base/error.h"
 #include "agent/control/directory.h"
 #include "agent/control/http/auth_throttle.h"
+#include "agent/control/metrics.h"
 #include "agent/control/store/store.h"
 #include "agent/net/http_server.h"
 #include "config/agent_config.h"
@@ -10,14 +11,17 @@
 #include <boost/asio/awaitable.hpp>
 #include <google/protobuf/message.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sonde::control {
 
@@ -30,6 +34,8 @@ struct ApiParts {
     Store& store;
     const config::ControlConfig& config;
     std::function<std::shared_ptr<const Directory>()> directory;  ///< the current one
+    Metrics& metrics;
+    std::string document = {};  ///< of OpenAPI; made when it is first asked for
 };
 
 /// What a handler may use: the request, its caller, and the memory behind the API.
@@ -65,6 +71,12 @@ struct Route {
 /// All there are.
 std::span<const Route> all_routes();
 
+/// Where a request leads.
+struct Destination {
+    std::string_view path = {};    ///< the pattern; empty: no route has it
+    const Route* route = nullptr;  ///< null: none of this method
+};
+
 HttpReply ok(std::string json);
 HttpReply ok(const google::protobuf::Message& body);
 
@@ -89,16 +101,26 @@ public:
     /// The largest body of a request, in bytes, by its path.
     std::size_t body_limit(const HttpRequest& request) const;
 
+    /// The lookup ids of the access tokens that were in use since this was last asked.
+    std::set<std::string> take_used_tokens() { return std::exchange(used_tokens_, {}); }
+
+    /// Puts into an answer to what is no request what every answer has, and counts it.
+    void complete_refusal(HttpReply& reply);
+
 private:
-    asio::awaitable<HttpReply> answer(
-        const HttpRequest& request, const net::HttpPeer& peer, const std::string& request_id);
+    /// @param destination filled in, for whoever counts the answer.
+    asio::awaitable<HttpReply> answer(const HttpRequest& request, const net::HttpPeer& peer,
+        const std::string& request_id, Destination& destination);
     asio::awaitable<std::optional<HttpReply>> authorize(const Route& route, Call& call);
     asio::awaitable<std::optional<HttpReply>> find_tenant(Call& call);
 
     void throttle(HttpReply& reply, const net::HttpPeer& peer);
+    void count(const HttpRequest& request, const Destination& destination, const HttpReply& reply,
+        std::chrono::steady_clock::duration took);
 
     ApiParts parts_;
     AuthThrottle throttle_;
+    std::set<std::string> used_tokens_;
 };
 
 }  // namespace sonde::control

@@ -4,6 +4,7 @@
 #include "agent/control/api.h"
 #include "agent/control/directory.h"
 #include "agent/control/feed.h"
+#include "agent/control/metrics.h"
 #include "agent/control/rpc/server.h"
 #include "agent/control/store/adhoc.h"
 #include "agent/control/store/changes.h"
@@ -20,6 +21,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <filesystem>
+#include <utility>
 
 namespace sonde::control {
 namespace {
@@ -29,6 +31,7 @@ constexpr std::chrono::seconds directory_period{10};
 // Spec 04 §9.3, §13.4.
 constexpr std::chrono::seconds expire_every{5};
 constexpr std::chrono::seconds prune_every{60};
+constexpr std::chrono::seconds note_tokens_every{60};  // spec 04 §8.3
 
 Database database_of(const config::ControlConfig& config)
 {
@@ -57,6 +60,21 @@ std::filesystem::file_time_type changed(const std::string& file)
     return std::filesystem::last_write_time(file, missing);
 }
 
+/// What a look at the directory's file has found; the time is from before the text was read.
+struct Look {
+    std::filesystem::file_time_type time;
+    Result<std::shared_ptr<const Directory>> directory;
+};
+
+/// Something that is over, however it ends.
+struct Ending {
+    bool& going_on;
+    explicit Ending(bool& flag) : going_on{flag} {}
+    ~Ending() { going_on = false; }
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+};
+
 /// Makes what is stored follow the directory: the operator's probes, what tenants may do.
 Result<> apply(Transaction& db, const Directory& directory)
 {
@@ -69,25 +87,26 @@ Result<> apply(Transaction& db, const Directory& directory)
 }  // namespace
 
 struct Control::State {
-    State(const asio::any_io_executor& its_loop, asio::thread_pool& workers,
-        const config::ControlConfig& its_config)
-        : loop{its_loop}, config{its_config},
+    State(const asio::any_io_executor& its_loop, asio::thread_pool& its_workers,
+        const config::ControlConfig& its_config, prometheus::Registry& registry)
+        : loop{its_loop}, workers{its_workers}, config{its_config},
           connections{config.database_url.empty() ? 1 : config.database_connections},
-          feed{its_loop}, store{config.database_url.empty() ? workers : connections, feed},
-          api{ApiParts{store, config, [this] { return directory; }}},
+          feed{its_loop}, store{config.database_url.empty() ? its_workers : connections, feed},
+          metrics{registry}, api{ApiParts{store, config, [this] { return directory; }, metrics}},
           http{its_loop,
               [this](const net::HttpRequest& request, const net::HttpPeer& peer) {
                   return api.handle(request, peer);
               },
               limits()},
-          rpc{its_loop, workers, store, feed, config, replica}, tasks{its_loop}
+          rpc{its_loop, its_workers, store, feed, config, replica, metrics}, tasks{its_loop}
     {}
 
-    net::HttpLimits limits() const
+    net::HttpLimits limits()
     {
         net::HttpLimits out;
         out.body_bytes = [this](
                              const net::HttpRequest& request) { return api.body_limit(request); };
+        out.complete = [this](net::HttpReply& reply) { api.complete_refusal(reply); };
         return out;
     }
 
@@ -119,22 +138,30 @@ struct Control::State {
     void use(std::shared_ptr<const Directory> next)
     {
         directory = std::move(next);
+        metrics.directory_read(directory->digest());
         logger.info("the directory was read", {{"sha256", directory->digest()}});
     }
 
     asio::awaitable<void> read_directory();
+    asio::awaitable<void> read_directory_once();
     asio::awaitable<void> watch_directory();
     asio::awaitable<void> expire_leases();
     asio::awaitable<void> prune_log();
+    asio::awaitable<void> count_stored();
+    asio::awaitable<void> note_tokens();
 
     asio::any_io_executor loop;
+    asio::thread_pool& workers;
     const config::ControlConfig config;
     const std::string replica = std::to_string(random_number());
-    asio::thread_pool connections;  // a thread for each: waiting for PostgreSQL keeps nobody else
+    asio::thread_pool connections;  // a thread for each: who waits for PostgreSQL keeps no worker
     Feed feed;
     Store store;
+    Metrics metrics;
     std::shared_ptr<const Directory> directory;
     std::filesystem::file_time_type directory_time;
+    bool reading_directory = false;
+    bool read_directory_again = false;  // asked for meanwhile
     Api api;
     net::HttpServer http;
     std::vector<std::uint16_t> http_ports;
@@ -142,26 +169,43 @@ struct Control::State {
     net::TaskGroup tasks;
 };
 
-/// One with problems changes nothing. When the database is away, the next look tries again.
+/// One reading at a time, so that the last to be applied is the last there was.
 asio::awaitable<void> Control::State::read_directory()
 {
-    const auto time = changed(config.directory_file);
-    const auto loaded = Directory::load(config);
-    if (!loaded) {
-        directory_time = time;
-        logger.error(
-            "the directory has problems, the old one stays", {{"why", loaded.error().message}});
+    read_directory_again = true;
+    if (std::exchange(reading_directory, true))
+        co_return;
+    const Ending ending{reading_directory};
+    while (std::exchange(read_directory_again, false)) {
+        auto once = read_directory_once();
+        co_await std::move(once);
+    }
+}
+
+/// One with problems changes nothing. When the database is away, the next look tries again.
+asio::awaitable<void> Control::State::read_directory_once()
+{
+    auto look = [this] { return Look{changed(config.directory_file), Directory::load(config)}; };
+    auto looking = net::on_worker(workers, look);
+    const Look found = co_await std::move(looking);
+    if (!found.directory) {
+        directory_time = found.time;
+        metrics.directory_refused();
+        logger.error("the directory has problems, the old one stays",
+            {{"why", found.directory.error().message}});
         co_return;
     }
-    auto work = [&](Transaction& db) { return apply(db, **loaded); };
+    auto work = [&](Transaction& db) { return apply(db, **found.directory); };
     const auto applied = co_await store.write(work);
     if (applied || applied.error().reason != "unavailable")
-        directory_time = time;
-    if (applied)
-        use(*loaded);
-    else
-        logger.error("the directory cannot be applied, the old one stays",
-            {{"why", applied.error().message}});
+        directory_time = found.time;
+    if (applied) {
+        use(*found.directory);
+        co_return;
+    }
+    metrics.directory_refused();
+    logger.error(
+        "the directory cannot be applied, the old one stays", {{"why", applied.error().message}});
 }
 
 asio::awaitable<void> Control::State::watch_directory()
@@ -170,8 +214,13 @@ asio::awaitable<void> Control::State::watch_directory()
     for (;;) {
         timer.expires_after(directory_period);
         co_await timer.async_wait(asio::use_awaitable);
-        if (changed(config.directory_file) != directory_time)
-            co_await read_directory();
+        auto look = [this] { return changed(config.directory_file); };
+        auto looking = net::on_worker(workers, look);
+        const auto time = co_await std::move(looking);
+        if (time == directory_time)
+            continue;
+        auto reading = read_directory();
+        co_await std::move(reading);
     }
 }
 
@@ -180,15 +229,18 @@ asio::awaitable<void> Control::State::watch_directory()
 asio::awaitable<void> Control::State::expire_leases()
 {
     asio::steady_timer timer{loop};
-    auto expire = [](Transaction& db) -> Result<> {
+    auto expire = [](Transaction& db) -> Result<store::ChangeState> {
         store::expire_sessions(db);
         store::expire_adhoc(db);
-        return {};
+        return store::change_state(db);
     };
     for (;;) {
+        const auto changes = co_await store.presence(expire);
+        if (changes)  // else a failure is logged there; the next one comes
+            metrics.change_version(changes->version);
+        metrics.undelivered_age(rpc.undelivered_age());
         timer.expires_after(expire_every);
         co_await timer.async_wait(asio::use_awaitable);
-        (void)co_await store.presence(expire);  // a failure is logged there; the next one comes
     }
 }
 
@@ -202,15 +254,44 @@ asio::awaitable<void> Control::State::prune_log()
         return {};
     };
     for (;;) {
+        auto counting = count_stored();
+        co_await std::move(counting);
         timer.expires_after(prune_every);
         co_await timer.async_wait(asio::use_awaitable);
         (void)co_await store.write(prune);
     }
 }
 
+/// For the metrics: now and then, so that nobody who scrapes them makes the database work.
+asio::awaitable<void> Control::State::count_stored()
+{
+    auto count = [](Transaction& db) -> Result<store::Totals> { return store::totals(db); };
+    const auto totals = co_await store.read(count);
+    if (totals)
+        metrics.stored(*totals);
+}
+
+/// Beside the requests, none of which waits for it.
+asio::awaitable<void> Control::State::note_tokens()
+{
+    asio::steady_timer timer{loop};
+    for (;;) {
+        timer.expires_after(note_tokens_every);
+        co_await timer.async_wait(asio::use_awaitable);
+        const auto used = api.take_used_tokens();
+        if (used.empty())
+            continue;
+        auto note = [&used](Transaction& db) -> Result<> {
+            store::note_used(db, used);
+            return {};
+        };
+        (void)co_await store.presence(note);
+    }
+}
+
 Control::Control(const asio::any_io_executor& loop, asio::thread_pool& workers,
-    const config::ControlConfig& config)
-    : state_{std::make_unique<State>(loop, workers, config)}
+    const config::ControlConfig& config, prometheus::Registry& registry)
+    : state_{std::make_unique<State>(loop, workers, config, registry)}
 {}
 
 Control::~Control() = default;
@@ -237,6 +318,7 @@ Result<> Control::start()
         return started;
     s.tasks.spawn(s.expire_leases());
     s.tasks.spawn(s.prune_log());
+    s.tasks.spawn(s.note_tokens());
     if (!s.config.directory_file.empty()) {
         s.directory_time = changed(s.config.directory_file);
         s.tasks.spawn(s.watch_directory());
@@ -293,6 +375,12 @@ asio::awaitable<void> Control::stop()
         return {};
     };
     (void)co_await s.store.presence(end);
+    const auto used = s.api.take_used_tokens();
+    auto note = [&used](Transaction& db) -> Result<> {
+        store::note_used(db, used);
+        return {};
+    };
+    (void)co_await s.store.presence(note);
     co_await net::on_worker(s.connections, [&s] {
         s.store.close();
         return true;

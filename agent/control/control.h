@@ -16,17 +16,21 @@
 namespace grpc {
 class Channel;
 }
+namespace prometheus {
+class Registry;
+}
 
 namespace sonde::control {
 
 namespace asio = boost::asio;
 
 /// The embedded API: the Synthetic Monitoring HTTP API and the gRPC services for probes over one
-/// database. Loop thread only; SQL runs on `workers`.
+/// database. Loop thread only; SQL runs on `workers`. Its metrics are in `registry`, which outlives
+/// it.
 class Control {
 public:
     Control(const asio::any_io_executor& loop, asio::thread_pool& workers,
-        const config::ControlConfig& config);
+        const config::ControlConfig& config, prometheus::Registry& registry);
     ~Control();
 
     /// Opens database, directory and all listeners, or none of them.

@@ -47,9 +47,7 @@ Result<std::shared_ptr<const Directory>> Directory::load(const config::ControlCo
     } else {
         reading.file = config.directory_file;
         reading.directory = std::filesystem::path{config.directory_file}.parent_path().string();
-        root = reading.load();
-        if (const auto whole = config::read_whole(config.directory_file))
-            text = *whole;
+        root = reading.load(&text);
     }
     std::shared_ptr<Directory> directory;
     if (root)

@@ -182,6 +182,7 @@ asio::awaitable<bool> converse(
         if (problem) {
             auto refusal = answer_to(problem);
             if (refusal) {
+                limits.complete(*refusal);
                 refusal->keep_alive(false);
                 co_await send(stream, std::move(*refusal), parser.get());
             }

@@ -48,6 +48,8 @@ struct HttpLimits {
     /// Longest time for one request to come in, for an answer to be taken, and for a kept
     /// connection to say nothing; then it is dropped.
     std::chrono::milliseconds idle{30'000};
+    /// Puts into an answer of the server's own, to what is no request, what all answers have.
+    std::function<void(HttpReply&)> complete = [](HttpReply&) {};
 };
 
 /// An HTTP/1.1 server on any number of addresses, plain or TLS. Loop thread only.

@@ -30,10 +30,12 @@ std::optional<std::chrono::seconds> AuthThrottle::refused(
     const std::string key = key_of(client);
     const auto [at, is_new] = counts_.try_emplace(key, Count{now, 0});
     Count& count = at->second;
-    if (is_new)
-        order_.push_back(key);
-    else if (now - count.since >= window)
-        count = {now, 0};
+    if (is_new) {
+        count.place = order_.insert(order_.end(), key);
+    } else if (now - count.since >= window) {
+        count = {now, 0, count.place};
+        order_.splice(order_.end(), order_, count.place);
+    }
     const bool too_many = ++count.refusals > *per_minute_;
     const auto left = std::chrono::ceil<std::chrono::seconds>(count.since + window - now);
     if (counts_.size() > most_clients_)

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,16 +32,18 @@ public:
         const boost::asio::ip::address& client, Clock::time_point now);
 
 private:
+    using Order = std::list<std::string>;
     struct Count {
         Clock::time_point since;
         std::int64_t refusals = 0;
+        Order::iterator place = {};
     };
     void forget_oldest();
 
     std::optional<std::int64_t> per_minute_;
     std::size_t most_clients_;
     std::map<std::string, Count> counts_;
-    std::deque<std::string> order_;  // of counts_, by when each began
+    Order order_;  // of counts_, by when each began
 };
 
 }  // namespace sonde::control

@@ -55,11 +55,9 @@ Result<StoredCheck> read_update(Transaction& db, std::int64_t tenant, std::strin
 }
 
 CheckAdmission::CheckAdmission(const Call& call, Transaction& db)
-    : call_{call}, db_{db}, judgement_{judgement_for(call, db)}
-{
-    for (const pb::Probe& probe : store::list_probes(db, call.tenant))
-        probes_.insert(probe.id());
-}
+    : call_{call}, db_{db}, judgement_{judgement_for(call, db)},
+      probes_{store::usable_probes(db, call.tenant)}
+{}
 
 Result<> CheckAdmission::judge(StoredCheck& stored) const
 {
@@ -92,20 +90,21 @@ Result<> CheckAdmission::has_room() const
     return {};
 }
 
-Result<StoredCheck> admit_update(
+Result<store::CheckUpdate> admit_update(
     const Call& call, Transaction& db, const CheckAdmission& admission, std::string_view body)
 {
-    auto check = read_update(db, call.tenant, body);
-    if (!check)
-        return check.error();
-    const std::int64_t id = check->check.id();
-    if (auto named = identifies(call, id, check->check.tenantid()); !named)
+    auto after = read_update(db, call.tenant, body);
+    if (!after)
+        return after.error();
+    const std::int64_t id = after->check.id();
+    if (auto named = identifies(call, id, after->check.tenantid()); !named)
         return named.error();
-    if (!store::find_check(db, call.tenant, id))
+    auto before = store::find_check(db, call.tenant, id);
+    if (!before)
         return error("not_found", "check {} not found", id);
-    if (auto fits = admission.judge(*check); !fits)
+    if (auto fits = admission.judge(*after); !fits)
         return fits.error();
-    return check;
+    return store::CheckUpdate{std::move(*before), std::move(*after)};
 }
 
 }  // namespace sonde::control

@@ -46,7 +46,7 @@ private:
 };
 
 /// An update up to the point of saving it (spec 04 §1.9, steps 6 to 12).
-Result<store::StoredCheck> admit_update(
+Result<store::CheckUpdate> admit_update(
     const Call& call, Transaction& db, const CheckAdmission& admission, std::string_view body);
 
 }  // namespace sonde::control

@@ -9,9 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <map>
 #include <set>
-#include <tuple>
 
 namespace sonde::control {
 namespace {
@@ -203,14 +201,9 @@ Json security_schemes()
 /// The document is the same for every call; who asks for it need not be known.
 asio::awaitable<HttpReply> get_document(Call& call)
 {
-    using Options = std::tuple<bool, bool, std::vector<std::string>>;
-    static std::map<Options, std::string> documents;  // one, unless a process has several APIs
-    const config::ControlConfig& config = call.parts.config;
-    std::string& document = documents[{
-        config.extended_limits, config.allow_custom_alert_sensitivity, config.enabled_kinds}];
-    if (document.empty())
-        document = openapi_document(config);
-    co_return ok(document);
+    if (call.parts.document.empty())
+        call.parts.document = openapi_document(call.parts.config);
+    co_return ok(call.parts.document);
 }
 
 constexpr Route routes[] = {

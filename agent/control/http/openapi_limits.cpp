@@ -1,6 +1,7 @@
 #include "agent/control/http/openapi_limits.h"
 
 #include "agent/control/rules/check_rules.h"
+#include "agent/control/rules/probe_rules.h"
 
 #include <nlohmann/json.hpp>
 
@@ -54,7 +55,6 @@ constexpr Limit of_requests[] = {
     {"ProbeInput", "region", R"({"maxLength": 128})"},
     {"ProbeInput", "latitude", R"({"minimum": -90, "maximum": 90})"},
     {"ProbeInput", "longitude", R"({"minimum": -180, "maximum": 180})"},
-    {"ProbeInput", "labels", R"({"maxItems": 3})"},
 };
 
 /// Members of settings that have no default.
@@ -73,32 +73,12 @@ void add(Json& components, const Limit& limit)
     (of_elements ? member.at("items") : member).update(Json::parse(limit.keywords));
 }
 
-struct Range {
-    std::int64_t least;
-    std::int64_t most;
-};
+using rules::Range;
 
-/// Of the times of a kind, in milliseconds (spec 04 §6.3).
 struct Times {
-    std::string_view kind;
     Range frequency;
     Range timeout;
 };
-constexpr Range hour{1'000, 3'600'000};
-constexpr Range minute{1'000, 60'000};
-constexpr Range of_scripts{60'000, 3'600'000};
-constexpr Range script_timeout{1'000, 180'000};
-
-Times times_of(std::string_view kind, bool extended)
-{
-    if (kind == "traceroute")
-        return {kind, {120'000, 3'600'000}, {30'000, 30'000}};
-    if (kind == "grpc")
-        return {kind, hour, minute};
-    if (kind == "scripted" || kind == "browser" || kind == "multihttp")
-        return {kind, of_scripts, script_timeout};
-    return extended ? Times{kind, hour, minute} : Times{kind, {1'000, 120'000}, {1'000, 10'000}};
-}
 
 Range both(const Range& a, const Range& b)
 {
@@ -122,10 +102,11 @@ void add_times(Json& components, const config::ControlConfig& config)
     std::string frequency = "milliseconds";
     std::string timeout = "milliseconds, at most the frequency";
     for (const std::string& kind : config.enabled_kinds) {
-        const Times times = times_of(kind, config.extended_limits);
+        const Times times{rules::frequency_range(kind, config.extended_limits),
+            rules::timeout_range(kind, config.extended_limits)};
         const Times before = widest.value_or(times);
-        widest = Times{
-            kind, both(before.frequency, times.frequency), both(before.timeout, times.timeout)};
+        widest =
+            Times{both(before.frequency, times.frequency), both(before.timeout, times.timeout)};
         frequency += text_of(times.frequency, kind);
         timeout += text_of(times.timeout, kind);
     }
@@ -141,7 +122,7 @@ void add_times(Json& components, const config::ControlConfig& config)
 void add_labels(Json& components, const config::ControlConfig& config)
 {
     const rules::Judgement judgement{.config = config, .extended = config.extended_limits};
-    const int longest = judgement.extended ? 128 : 32;
+    const std::size_t longest = rules::longest_label(judgement.extended);
     const Json label = {{"$ref", "#/components/schemas/Label"}, {"required", {"name", "value"}},
         {"properties", {{"name", {{"minLength", 1}, {"maxLength", longest},
                                      {"pattern", "^(?!__)[A-Za-z0-9_]+$"}}},
@@ -150,6 +131,8 @@ void add_labels(Json& components, const config::ControlConfig& config)
         components[component]["properties"]["labels"]["items"] = label;
     components["CheckInput"]["properties"]["labels"]["maxItems"] =
         rules::most_metric_labels(judgement);
+    for (const char* const component : {"ProbeInput", "ProbeUpdate"})
+        components[component]["properties"]["labels"]["maxItems"] = rules::most_probe_labels;
 }
 
 void add_sensitivity(Json& components, const config::ControlConfig& config)

@@ -4,7 +4,9 @@
 #include "agent/control/store/audit.h"
 
 #include <algorithm>
+#include <memory>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 namespace sonde::control {
@@ -12,14 +14,23 @@ namespace {
 
 using boost::beast::http::status;
 
-/// The organisation of the admin token in the body (spec 04 §7.3). The token is not kept.
+/// Who calls: the organisation of an admin token, with the directory that it is part of.
+struct Admin {
+    std::shared_ptr<const Directory> directory;
+    const Organization* organization = nullptr;
+};
+
+/// By the admin token in the body (spec 04 §7.3), which is not kept.
 /// @return Error "unknown_admin".
-Result<const Organization*> organization_of(const Directory& directory, const std::string& token)
+Result<Admin> admin_of(const Call& call, const std::string& token)
 {
-    const Organization* organization = directory.admin(token);
-    if (!organization)
+    auto directory = call.parts.directory();
+    const Organization* organization = directory->admin(token);
+    if (!organization) {
+        call.parts.metrics.refused(TokenKind::admin, Refusal::unknown);
         return error("unknown_admin", "apiToken: unknown");
-    return organization;
+    }
+    return Admin{std::move(directory), organization};
 }
 
 /// `apiToken`, as the first thing that is read of a body.
@@ -37,28 +48,27 @@ struct Begun {
     std::string token;
 };
 
-Result<store::Registered> only_tenant(
-    Transaction& db, const Directory& directory, const Organization& organization)
+Result<store::Registered> only_tenant(Transaction& db, const Admin& admin)
 {
-    const auto known = store::tenants_of(db, organization.id);
+    const std::int64_t organization = admin.organization->id;
+    const auto known = store::tenants_of(db, organization);
     if (known.size() > 1)
         return error("taken", "the organization has {} tenants", known.size());
     if (known.size() == 1)
         return known.front();
-    return store::Registered{store::add_tenant(db, directory, organization.id), {}, {}};
+    return store::Registered{store::add_tenant(db, *admin.directory, organization), {}, {}};
 }
 
-Result<Begun> begin(
-    const Call& call, Transaction& db, const Directory& directory, const Organization& organization)
+Result<Begun> begin(const Call& call, Transaction& db, const Admin& admin)
 {
-    const auto tenant = only_tenant(db, directory, organization);
+    const auto tenant = only_tenant(db, admin);
     if (!tenant)
         return tenant.error();
     auto token =
         store::issue_token(db, tenant->tenant, "init", call.parts.config.max_tokens_per_tenant);
     if (!token)
         return token.error();
-    store::audit(db, {store::actor_of(organization.id), "register/init",
+    store::audit(db, {store::actor_of(admin.organization->id), "register/init",
                          fmt::format("tenant {}", tenant->tenant), call.request_id});
     return Begun{*tenant, *token};
 }
@@ -79,11 +89,10 @@ asio::awaitable<HttpReply> init(Call& call)
     const auto token = read_token(call.body());
     if (!token)
         co_return refuse(token.error(), invalid_registration);
-    const auto directory = call.parts.directory();
-    const auto organization = organization_of(*directory, *token);
-    if (!organization)
-        co_return refuse(organization.error(), invalid_registration);
-    auto work = [&](Transaction& db) { return begin(call, db, *directory, **organization); };
+    const auto admin = admin_of(call, *token);
+    if (!admin)
+        co_return refuse(admin.error(), invalid_registration);
+    auto work = [&](Transaction& db) { return begin(call, db, *admin); };
     const auto begun = co_await call.parts.store.write(work);
     if (!begun && begun.error().reason == "quota")
         co_return refuse(begun.error(), invalid_registration, "too many access tokens");
@@ -91,7 +100,7 @@ asio::awaitable<HttpReply> init(Call& call)
         co_return refuse(begun.error(), invalid_registration, "too many tenants");
     co_return ok(
         fmt::format(R"({{"accessToken":{},"tenantInfo":{},"instances":{}}})", quoted(begun->token),
-            tenant_info(begun->tenant, **organization), instances_of(**organization)));
+            tenant_info(begun->tenant, *admin->organization), instances_of(*admin->organization)));
 }
 
 // --- register/save
@@ -164,11 +173,10 @@ asio::awaitable<HttpReply> save(Call& call)
     const auto selection = read_selection(call.body());
     if (!selection)
         co_return refuse(selection.error(), invalid_registration);
-    const auto directory = call.parts.directory();
-    const auto organization = organization_of(*directory, selection->token);
-    if (!organization)
-        co_return refuse(organization.error(), invalid_registration);
-    auto work = [&](Transaction& db) { return select(call, db, **organization, *selection); };
+    const auto admin = admin_of(call, selection->token);
+    if (!admin)
+        co_return refuse(admin.error(), invalid_registration);
+    auto work = [&](Transaction& db) { return select(call, db, *admin->organization, *selection); };
     const auto saved = co_await call.parts.store.write(work);
     if (!saved)
         co_return refuse(saved.error(), invalid_registration, "cannot save the instances");
@@ -213,18 +221,18 @@ asio::awaitable<HttpReply> viewer_token(Call& call)
     const auto viewed = read_viewed(call.body());
     if (!viewed)
         co_return refuse(viewed.error(), invalid_registration);
-    const auto directory = call.parts.directory();
-    const auto organization = organization_of(*directory, viewed->token);
-    if (!organization)
-        co_return refuse(organization.error(), invalid_registration);
-    const HostedInstance* instance = (*organization)->instance(viewed->id, viewed->type);
+    const auto admin = admin_of(call, viewed->token);
+    if (!admin)
+        co_return refuse(admin.error(), invalid_registration);
+    const Organization& of = *admin->organization;
+    const HostedInstance* instance = of.instance(viewed->id, viewed->type);
     if (!instance)
         co_return refuse(error("not_found", "{} instance {} not found", viewed->type, viewed->id),
             invalid_registration);
     if (instance->viewer_token.empty())
         co_return refuse(status::not_implemented, "the instance has no viewer token",
             "no viewer token configured");
-    auto work = [&](Transaction& db) { return note_view(call, db, **organization, *viewed); };
+    auto work = [&](Transaction& db) { return note_view(call, db, of, *viewed); };
     const auto noted = co_await call.parts.store.write(work);
     if (!noted)
         co_return refuse(noted.error(), invalid_registration);
@@ -238,11 +246,10 @@ asio::awaitable<HttpReply> describe(Call& call)
     const auto token = read_token(call.body());
     if (!token)
         co_return refuse(token.error(), invalid_registration);
-    const auto directory = call.parts.directory();
-    const auto organization = organization_of(*directory, *token);
-    if (!organization)
-        co_return refuse(organization.error(), invalid_registration);
-    const Organization& of = **organization;
+    const auto admin = admin_of(call, *token);
+    if (!admin)
+        co_return refuse(admin.error(), invalid_registration);
+    const Organization& of = *admin->organization;
     auto list = [&](Transaction& db) -> Result<std::vector<store::Registered>> {
         return store::tenants_of(db, of.id);
     };

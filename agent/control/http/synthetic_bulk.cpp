@@ -19,21 +19,21 @@ Result<std::vector<std::string>> read_elements(std::string_view body)
 }
 
 /// Each as by itself; the first that fails decides (spec 04 §4.5).
-Result<std::vector<store::StoredCheck>> admit_all(
+Result<std::vector<store::CheckUpdate>> admit_all(
     const Call& call, Transaction& db, const std::vector<std::string>& elements)
 {
     const CheckAdmission admission{call, db};
     std::set<std::int64_t> ids;
-    std::vector<store::StoredCheck> checks;
+    std::vector<store::CheckUpdate> updates;
     for (const std::string& element : elements) {
-        auto check = admit_update(call, db, admission, element);
-        if (check && !ids.insert(check->check.id()).second)
-            check = rules::invalid("id", "is there twice");
-        if (!check)
-            return error(check.error().reason, "[{}].{}", checks.size(), check.error().message);
-        checks.push_back(std::move(*check));
+        auto update = admit_update(call, db, admission, element);
+        if (update && !ids.insert(update->after.check.id()).second)
+            update = rules::invalid("id", "is there twice");
+        if (!update)
+            return error(update.error().reason, "[{}].{}", updates.size(), update.error().message);
+        updates.push_back(std::move(*update));
     }
-    return checks;
+    return updates;
 }
 
 asio::awaitable<HttpReply> update_checks(Call& call)
@@ -42,10 +42,10 @@ asio::awaitable<HttpReply> update_checks(Call& call)
         const auto elements = read_elements(call.body());
         if (!elements)
             return elements.error();
-        const auto checks = admit_all(call, db, *elements);
-        if (!checks)
-            return checks.error();
-        return store::update_checks(db, call.tenant, *checks);
+        auto updates = admit_all(call, db, *elements);
+        if (!updates)
+            return updates.error();
+        return store::update_checks(db, std::move(*updates));
     };
     const auto updated = co_await call.parts.store.write(update);
     if (!updated && updated.error().reason == "not_found")  // which one is for `err` to say, too

@@ -55,10 +55,10 @@ asio::awaitable<HttpReply> update_check(Call& call)
 {
     auto update = [&](Transaction& db) -> Result<StoredCheck> {
         const CheckAdmission admission{call, db};
-        auto check = admit_update(call, db, admission, call.body());
-        if (!check)
-            return check.error();
-        return store::update_check(db, call.tenant, *check);
+        auto admitted = admit_update(call, db, admission, call.body());
+        if (!admitted)
+            return admitted.error();
+        return store::update_check(db, std::move(*admitted));
     };
     const auto saved = co_await call.parts.store.write(update);
     if (!saved)

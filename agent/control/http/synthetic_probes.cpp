@@ -9,6 +9,7 @@
 #include "config/json.h"
 
 #include <array>
+#include <utility>
 
 namespace sonde::control {
 namespace {
@@ -86,20 +87,25 @@ Error not_found(std::int64_t id)
     return error("not_found", "probe {} not found", id);
 }
 
+struct Update {
+    store::StoredProbe before;
+    pb::Probe after;
+};
+
 /// The probe as it is to be: what the body does not say of `deprecated` stays.
-Result<pb::Probe> admit_update(const Call& call, Transaction& db, const pb::Probe& wanted)
+Result<Update> admit_update(const Call& call, Transaction& db, const pb::Probe& wanted)
 {
     if (auto named = identifies(call, wanted.id(), wanted.tenantid()); !named)
         return named.error();
-    const auto before = store::find_probe(db, wanted.id());
-    if (!before || before->probe.tenantid() != call.tenant || before->probe.public_())
+    auto before = store::find_probe(db, call.tenant, wanted.id());
+    if (!before)
         return not_found(wanted.id());
     if (auto fits = rules::fit(wanted, judgement_for(call, db)); !fits)
         return fits.error();
     pb::Probe after = wanted;
     if (!raw_member(call.body(), "deprecated"))
         after.set_deprecated(before->probe.deprecated());
-    return after;
+    return Update{std::move(*before), std::move(after)};
 }
 
 asio::awaitable<HttpReply> update_probe(Call& call)
@@ -111,10 +117,10 @@ asio::awaitable<HttpReply> update_probe(Call& call)
     if (!reset)
         co_return refuse(reset.error(), invalid);
     auto update = [&](Transaction& db) -> Result<std::string> {
-        const auto after = admit_update(call, db, *probe);
-        if (!after)
-            return after.error();
-        const auto updated = store::update_probe(db, call.tenant, *after, *reset);
+        const auto admitted = admit_update(call, db, *probe);
+        if (!admitted)
+            return admitted.error();
+        const auto updated = store::update_probe(db, admitted->before, admitted->after, *reset);
         if (!updated)
             return updated.error();
         if (*reset)
@@ -141,8 +147,8 @@ asio::awaitable<HttpReply> list_probes(Call& call)
 asio::awaitable<HttpReply> get_probe(Call& call)
 {
     auto find = [&](Transaction& db) -> Result<std::string> {
-        const auto found = store::find_probe(db, call.id);
-        if (!found || found->probe.tenantid() != call.tenant)
+        const auto found = store::find_probe(db, call.tenant, call.id);
+        if (!found)
             return not_found(call.id);
         const ProbePrinter print{db, call.tenant};
         return print(found->probe);

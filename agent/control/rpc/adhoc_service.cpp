@@ -43,16 +43,18 @@ asio::awaitable<Result<>> AdHocTail::tell()
     auto take = [this](Transaction& db) -> Result<std::vector<pb::AdHocRequest>> {
         auto requests = store::take_adhoc(db, client().probe);
         for (pb::AdHocRequest& request : requests)
-            *request.mutable_tenant() = for_agents(db, request.tenant());
+            *request.mutable_tenant() = for_agents(db, request.tenant(), parts().metrics);
         return requests;
     };
     auto requests = co_await parts().store.presence(take);
     if (!requests)
         co_return requests.error();
     for (pb::AdHocRequest& request : *requests) {
-        if (!bearable(request.adhoccheck()))
-            continue;
         const std::string id = request.adhoccheck().id();
+        if (!bearable(request.adhoccheck())) {
+            logger.error("an ad-hoc check that no agent can take is not sent", {{"id", id}});
+            continue;
+        }
         const bool written = co_await stream_->write(std::move(request));
         if (!written)
             co_return error("gone", "the probe has gone");
@@ -76,7 +78,7 @@ grpc::ServerUnaryReactor* AdHocService::RegisterProbe(
 asio::awaitable<void> AdHocService::register_probe(
     UnaryCall call, std::string token, pb::RegisterProbeResult* response)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     auto find = [&](Transaction& db) -> Result<pb::Probe> {
@@ -104,11 +106,12 @@ grpc::ServerWriteReactor<pb::AdHocRequest>* AdHocService::GetAdHocChecks(
 asio::awaitable<void> AdHocService::serve(Stream stream, std::string token)
 {
     EndOfStream<pb::AdHocRequest> end{stream};
-    const auto probe = co_await authenticate(parts_.store, token);
+    const auto probe = co_await authenticate(parts_, token);
     if (!probe) {
         end.status = status_of(probe.error());
         co_return;
     }
+    const Metrics::Stream live{parts_.metrics, StreamKind::adhoc};
     AdHocTail tail{parts_, stream, {*probe, std::move(token)}};
     end.status = co_await tail.run();
 }

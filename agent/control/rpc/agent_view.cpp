@@ -80,7 +80,7 @@ pb::Tenant without(const Unsplittable& labels, pb::Tenant tenant)
     return tenant;
 }
 
-pb::Tenant for_agents(Transaction& db, pb::Tenant tenant)
+pb::Tenant for_agents(Transaction& db, pb::Tenant tenant, Metrics& metrics)
 {
     tenant = for_agents(std::move(tenant));
     if (tenant.costattributionlabels().empty())
@@ -90,7 +90,10 @@ pb::Tenant for_agents(Transaction& db, pb::Tenant tenant)
         note(each.check.labels(), each.check.modified(), labels);
     for (const pb::Probe& probe : store::list_probes(db, tenant.id()))
         note(probe.labels(), probe.modified(), labels);
-    return without(labels, std::move(tenant));
+    const int named = tenant.costattributionlabels_size();
+    tenant = without(labels, std::move(tenant));
+    metrics.omitted(named - tenant.costattributionlabels_size());
+    return tenant;
 }
 
 }  // namespace sonde::control

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "agent/control/metrics.h"
 #include "agent/control/store/transaction.h"
 #include "config/agent_config.h"
 #include "config/schema.h"
@@ -30,7 +31,7 @@ using Unsplittable = std::map<std::string, double>;
 /// record only.
 pb::Tenant without(const Unsplittable& labels, pb::Tenant tenant);
 
-/// All of it for a tenant of the database.
-pb::Tenant for_agents(Transaction& db, pb::Tenant tenant);
+/// All of it for a tenant of the database; counts the names that are left out.
+pb::Tenant for_agents(Transaction& db, pb::Tenant tenant, Metrics& metrics);
 
 }  // namespace sonde::control

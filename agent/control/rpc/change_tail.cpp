@@ -59,7 +59,7 @@ void ChangeTail::look_at_checks(Transaction& db, const pb::Probe& probe)
             to_run_->tenants.emplace(own->id(), *own);
     }
     for (auto& [id, tenant] : to_run_->tenants)
-        tenant = for_agents(db, std::move(tenant));
+        tenant = for_agents(db, std::move(tenant), parts().metrics);
 }
 
 std::vector<pb::Changes> ChangeTail::messages()

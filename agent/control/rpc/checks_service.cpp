@@ -30,7 +30,7 @@ grpc::ServerUnaryReactor* ChecksService::RegisterProbe(grpc::CallbackServerConte
 asio::awaitable<void> ChecksService::register_probe(UnaryCall call, std::string token,
     const pb::ProbeInfo* request, pb::RegisterProbeResult* response)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     auto begin = [&](Transaction& db) -> Result<std::optional<store::StoredProbe>> {
@@ -66,7 +66,7 @@ grpc::ServerUnaryReactor* ChecksService::Ping(grpc::CallbackServerContext* conte
 
 asio::awaitable<void> ChecksService::ping(UnaryCall call, std::string token, std::int64_t sequence)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (probe && sequence >= 1) {
         auto note = [&](Transaction& db) -> Result<> {
             store::note_delivered(db, *probe, delivered_after);
@@ -97,7 +97,7 @@ asio::awaitable<void> ChecksService::serve(Stream stream, std::string token, pb:
 asio::awaitable<grpc::Status> ChecksService::follow(
     Stream stream, std::string token, pb::ProbeState state)
 {
-    const auto probe = co_await authenticate(parts_.store, token);
+    const auto probe = co_await authenticate(parts_, token);
     if (!probe)
         co_return status_of(probe.error());
     auto confirm = [&](Transaction& db) -> Result<std::optional<store::Session>> {
@@ -114,6 +114,7 @@ asio::awaitable<grpc::Status> ChecksService::follow(
         std::int64_t session;
         ~GiveUp() { service.parts_.tasks.spawn(service.give_up(probe, session)); }
     } const give_up{*this, *probe, (*session)->number};
+    const Metrics::Stream live{parts_.metrics, StreamKind::changes};
     ChangeTail tail{parts_, stream, {*probe, std::move(token)}, **session, std::move(state)};
     co_return co_await tail.run();
 }

@@ -41,7 +41,7 @@ grpc::ServerUnaryReactor* TenantsService::GetTenant(
 asio::awaitable<void> TenantsService::get(
     UnaryCall call, std::string token, std::int64_t id, pb::Tenant* response)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     auto find = [&](Transaction& db) -> Result<pb::Tenant> {
@@ -51,7 +51,7 @@ asio::awaitable<void> TenantsService::get(
         const auto tenant = may_know ? store::find_tenant(db, id) : std::nullopt;
         if (!tenant || !tenant->has_metricsremote() || !tenant->has_eventsremote())
             return error("not_found", "tenant {} not found", id);
-        return for_agents(db, *tenant);
+        return for_agents(db, *tenant, parts_.metrics);
     };
     const auto tenant = co_await parts_.store.read(find);
     if (tenant)
@@ -73,7 +73,7 @@ grpc::ServerUnaryReactor* TelemetryService::PushTelemetry(grpc::CallbackServerCo
 asio::awaitable<void> TelemetryService::push(
     UnaryCall call, std::string token, const pb::RegionTelemetry* request)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     auto add = [&](Transaction& db) -> Result<store::Reckoned> {
@@ -100,7 +100,7 @@ grpc::ServerUnaryReactor* K6Service::RegisterK6Version(grpc::CallbackServerConte
 asio::awaitable<void> K6Service::note(
     UnaryCall call, std::string token, const pb::RegisterK6VersionRequest* request)
 {
-    const auto probe = co_await authenticate(parts_.store, std::move(token));
+    const auto probe = co_await authenticate(parts_, std::move(token));
     if (!probe)
         co_return call.finish(status_of(probe.error()));
     std::vector<std::string> versions;

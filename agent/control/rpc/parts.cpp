@@ -20,15 +20,20 @@ grpc::Status status_of(const Error& error)
     return unavailable(error.message);
 }
 
-asio::awaitable<Result<std::int64_t>> authenticate(Store& store, std::string token)
+asio::awaitable<Result<std::int64_t>> authenticate(const RpcParts& parts, std::string token)
 {
-    if (token.empty())
+    if (token.empty()) {
+        parts.metrics.refused(TokenKind::probe, Refusal::missing);
         co_return error("missing", "metadata authorization: Bearer TOKEN is required");
+    }
     auto find = [&token](Transaction& db) -> Result<std::int64_t> {
         const auto probe = store::probe_of_token(db, token);
         return probe ? Result<std::int64_t>{*probe} : Error{"unknown", "unknown probe token"};
     };
-    co_return co_await store.read(find);
+    auto probe = co_await parts.store.read(find);
+    if (!probe && probe.error().reason == "unknown")
+        parts.metrics.refused(TokenKind::probe, Refusal::unknown);
+    co_return probe;
 }
 
 }  // namespace sonde::control

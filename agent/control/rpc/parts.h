@@ -2,6 +2,8 @@
 
 #include "agent/base/error.h"
 #include "agent/control/feed.h"
+#include "agent/control/metrics.h"
+#include "agent/control/rpc/undelivered.h"
 #include "agent/control/store/store.h"
 #include "agent/net/task_group.h"
 #include "config/agent_config.h"
@@ -23,6 +25,8 @@ struct RpcParts {
     const config::ControlConfig& config;
     net::TaskGroup& tasks;
     std::string replica;  ///< whose leases are ours
+    Metrics& metrics;
+    Undelivered& undelivered;
 };
 
 /// The status that a refusal becomes (spec 04 §9.1). What is not the caller's fault is UNAVAILABLE:
@@ -30,7 +34,8 @@ struct RpcParts {
 grpc::Status status_of(const Error& error);
 grpc::Status unavailable(const std::string& why);
 
-/// The probe of a token. @return Error "missing", "unknown" or "unavailable".
-asio::awaitable<Result<std::int64_t>> authenticate(Store& store, std::string token);
+/// The probe of a token; who is refused is counted. @return Error "missing", "unknown" or
+/// "unavailable".
+asio::awaitable<Result<std::int64_t>> authenticate(const RpcParts& parts, std::string token);
 
 }  // namespace sonde::control

@@ -35,15 +35,16 @@ std::string why_not(const HostPort& address)
 
 struct RpcServer::State {
     State(const asio::any_io_executor& loop, asio::thread_pool& its_workers, Store& store,
-        Feed& feed, const config::ControlConfig& its_config, std::string replica)
+        Feed& feed, const config::ControlConfig& its_config, std::string replica, Metrics& metrics)
         : workers{its_workers}, config{its_config}, tasks{loop},
-          parts{loop, store, feed, its_config, tasks, std::move(replica)}, checks{parts},
-          tenants{parts}, ad_hoc{parts}, telemetry{parts}, k6{parts}
+          parts{loop, store, feed, its_config, tasks, std::move(replica), metrics, undelivered},
+          checks{parts}, tenants{parts}, ad_hoc{parts}, telemetry{parts}, k6{parts}
     {}
 
     asio::thread_pool& workers;
     const config::ControlConfig& config;
     net::TaskGroup tasks;
+    Undelivered undelivered;
     RpcParts parts;
     ChecksService checks;
     TenantsService tenants;
@@ -55,8 +56,9 @@ struct RpcServer::State {
 };
 
 RpcServer::RpcServer(const asio::any_io_executor& loop, asio::thread_pool& workers, Store& store,
-    Feed& feed, const config::ControlConfig& config, std::string replica)
-    : state_{std::make_unique<State>(loop, workers, store, feed, config, std::move(replica))}
+    Feed& feed, const config::ControlConfig& config, std::string replica, Metrics& metrics)
+    : state_{
+          std::make_unique<State>(loop, workers, store, feed, config, std::move(replica), metrics)}
 {}
 
 RpcServer::~RpcServer() = default;
@@ -112,6 +114,11 @@ std::shared_ptr<grpc::Channel> RpcServer::channel()
 std::vector<std::uint16_t> RpcServer::ports() const
 {
     return {state_->ports.begin(), state_->ports.end()};
+}
+
+std::chrono::steady_clock::duration RpcServer::undelivered_age() const
+{
+    return state_->undelivered.age(Undelivered::Clock::now());
 }
 
 asio::awaitable<void> RpcServer::stop()

@@ -2,6 +2,7 @@
 
 #include "agent/base/error.h"
 #include "agent/control/feed.h"
+#include "agent/control/metrics.h"
 #include "agent/control/store/store.h"
 #include "config/agent_config.h"
 
@@ -9,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,13 +28,16 @@ class RpcServer {
 public:
     /// @param replica a name that no other replica of the database has: whose leases are ours.
     RpcServer(const asio::any_io_executor& loop, asio::thread_pool& workers, Store& store,
-        Feed& feed, const config::ControlConfig& config, std::string replica);
+        Feed& feed, const config::ControlConfig& config, std::string replica, Metrics& metrics);
     ~RpcServer();
 
     /// @return Error "bind" or "tls_config" that names the address or the file.
     Result<> start();
     std::shared_ptr<grpc::Channel> channel();  ///< inside this process
     std::vector<std::uint16_t> ports() const;
+
+    /// For how long the agent of a stream has waited for changes, of the one that has waited most.
+    std::chrono::steady_clock::duration undelivered_age() const;
 
     /// Ends all streams with UNAVAILABLE, so that probes come back soon, then stops.
     asio::awaitable<void> stop();

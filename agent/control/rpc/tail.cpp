@@ -23,8 +23,12 @@ store::News everything(Transaction& db)
 /// Has the stream woken while it lives.
 class Subscription {
 public:
-    Subscription(Feed& feed, std::int64_t probe, StreamEvents& events)
-        : feed_{feed}, number_{feed.subscribe(probe, [&events] { events.wake(); })}
+    Subscription(
+        Feed& feed, std::int64_t probe, StreamEvents& events, Undelivered::Stream& undelivered)
+        : feed_{feed}, number_{feed.subscribe(probe, [&events, &undelivered] {
+              undelivered.hear(Undelivered::Clock::now());
+              events.wake();
+          })}
     {}
     ~Subscription() { feed_.unsubscribe(number_); }
     Subscription(const Subscription&) = delete;
@@ -51,13 +55,17 @@ std::chrono::steady_clock::time_point Tail::look_again() const
 
 asio::awaitable<grpc::Status> Tail::run()
 {
-    const Subscription subscription{parts_.feed, of_.probe, events_};
+    const Subscription subscription{parts_.feed, of_.probe, events_, undelivered_};
+    undelivered_.hear(Undelivered::Clock::now());  // of everything
     while (!events_.over()) {
         const auto kept = co_await keep();
         if (!kept)
             co_return unavailable(kept.error().message);
+        undelivered_.look();
         const auto told = co_await round();
-        const bool away = !told && told.error().reason == "unavailable" && version_;
+        undelivered_.tell(told.has_value());
+        const std::string_view why = told ? std::string_view{} : told.error().reason;
+        const bool away = (why == "unavailable" || why == "internal") && version_;
         if (!told && !away)
             co_return unavailable(told.error().message);
         const auto until = away ? std::chrono::steady_clock::now() + retry_after : look_again();

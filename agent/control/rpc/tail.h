@@ -24,7 +24,7 @@ class Tail {
 public:
     /// `parts` and `events` outlive it.
     Tail(const RpcParts& parts, StreamEvents& events, Client of)
-        : parts_{parts}, events_{events}, of_{std::move(of)}
+        : parts_{parts}, events_{events}, of_{std::move(of)}, undelivered_{parts.undelivered}
     {}
     virtual ~Tail() = default;
 
@@ -41,7 +41,7 @@ private:
     /// @return an Error to end the stream with.
     virtual Result<> look(Transaction& db, const store::News& news) = 0;
     /// Tells the agent what look() has found.
-    /// @return an Error to end the stream with, but for "unavailable": look and tell again.
+    /// @return an Error to end the stream with, but for those of the store: look and tell again.
     virtual asio::awaitable<Result<>> tell() = 0;
     /// Whether the stream may go on, asked whenever it has waited.
     virtual asio::awaitable<Result<>> keep();
@@ -53,6 +53,7 @@ private:
     const RpcParts& parts_;
     StreamEvents& events_;
     Client of_;
+    Undelivered::Stream undelivered_;
     std::optional<std::int64_t> version_;  // of the change log: told up to here
 };
 

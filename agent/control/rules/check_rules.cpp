@@ -2,6 +2,7 @@
 
 #include "agent/base/host_port.h"
 #include "agent/base/text.h"
+#include "agent/control/rules/probe_rules.h"
 #include "checkers/registry.h"
 
 #include <algorithm>
@@ -14,31 +15,12 @@ namespace {
 constexpr std::size_t longest_text = 2048;
 // Labels of a check (spec 04 §4.6, §6.4): what is left beside those of agents and probes.
 constexpr std::int64_t most_of_contract = 5;
-constexpr std::int64_t of_probe = 3;
+constexpr std::int64_t of_probe = most_probe_labels;
 
-struct Range {
-    std::int64_t least;
-    std::int64_t most;
-};
-
-Range frequency_range(std::string_view kind, bool extended)
+/// The kinds whose times are shorter unless the profile is extended.
+bool of_contract(std::string_view kind)
 {
-    const bool of_contract = kind == "dns" || kind == "http" || kind == "ping" || kind == "tcp";
-    if (kind == "traceroute")
-        return {120'000, 3'600'000};
-    if (kind == "scripted" || kind == "browser" || kind == "multihttp")
-        return {60'000, 3'600'000};
-    return {1'000, of_contract && !extended ? 120'000 : 3'600'000};
-}
-
-Range timeout_range(std::string_view kind, bool extended)
-{
-    const bool of_contract = kind == "dns" || kind == "http" || kind == "ping" || kind == "tcp";
-    if (kind == "traceroute")
-        return {30'000, 30'000};
-    if (kind == "scripted" || kind == "browser" || kind == "multihttp")
-        return {1'000, 180'000};
-    return {1'000, of_contract && !extended ? 10'000 : 60'000};
+    return kind == "dns" || kind == "http" || kind == "ping" || kind == "tcp";
 }
 
 Result<> fit_text(std::string_view member, const std::string& text)
@@ -212,11 +194,29 @@ Result<> fit_checker(const pb::Check& check, bool of_target)
 
 }  // namespace
 
+Range frequency_range(std::string_view kind, bool extended)
+{
+    if (kind == "traceroute")
+        return {120'000, 3'600'000};
+    if (kind == "scripted" || kind == "browser" || kind == "multihttp")
+        return {60'000, 3'600'000};
+    return {1'000, of_contract(kind) && !extended ? 120'000 : 3'600'000};
+}
+
+Range timeout_range(std::string_view kind, bool extended)
+{
+    if (kind == "traceroute")
+        return {30'000, 30'000};
+    if (kind == "scripted" || kind == "browser" || kind == "multihttp")
+        return {1'000, 180'000};
+    return {1'000, of_contract(kind) && !extended ? 10'000 : 60'000};
+}
+
 Result<> fit_labels(const google::protobuf::RepeatedPtrField<pb::Label>& labels, std::size_t most,
     const Judgement& judgement)
 {
     using Reserved = config::ControlConfig::Reserved;
-    const std::size_t longest = judgement.extended ? 128 : 32;
+    const std::size_t longest = longest_label(judgement.extended);
     const Reserved reserved = judgement.config.reserved_labels;
     const bool refuses_reserved =
         reserved == Reserved::always ||

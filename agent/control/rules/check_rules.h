@@ -5,7 +5,25 @@
 
 #include <google/protobuf/repeated_ptr_field.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 namespace sonde::control::rules {
+
+struct Range {
+    std::int64_t least;
+    std::int64_t most;
+};
+/// Of the times of a kind, in milliseconds (spec 04 §6.3).
+Range frequency_range(std::string_view kind, bool extended);
+Range timeout_range(std::string_view kind, bool extended);
+
+/// Bytes of a label's name, and of its value (spec 04 §6.4).
+constexpr std::size_t longest_label(bool extended)
+{
+    return extended ? 128 : 32;
+}
 
 /// Whether the API accepts a check, its probes apart (spec 04 §6.1 to §6.5).
 /// @return the first problem found: Error "invalid" with the member's path.

@@ -63,14 +63,6 @@ Result<News> news_after(Transaction& db, std::int64_t probe, std::int64_t after,
     return news;
 }
 
-std::int64_t count_changes(Transaction& db, std::int64_t probe, std::int64_t after)
-{
-    std::int64_t count = 0;
-    db.sql() << "SELECT count(*) FROM change_log WHERE probe_id = :probe AND version > :after",
-        soci::use(probe), soci::use(after), soci::into(count);
-    return count;
-}
-
 std::set<std::int64_t> probes_changed(Transaction& db, std::int64_t after, std::int64_t upto)
 {
     std::set<std::int64_t> probes;

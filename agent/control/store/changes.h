@@ -37,9 +37,6 @@ struct News {
 /// @return Error "behind" when records are no longer kept, or more than `most` are pending.
 Result<News> news_after(Transaction& db, std::int64_t probe, std::int64_t after, std::size_t most);
 
-/// How many records of a probe are after a version.
-std::int64_t count_changes(Transaction& db, std::int64_t probe, std::int64_t after);
-
 /// The probes with a record after one version, up to another.
 std::set<std::int64_t> probes_changed(Transaction& db, std::int64_t after, std::int64_t upto);
 

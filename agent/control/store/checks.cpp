@@ -6,6 +6,7 @@
 #include <soci/soci.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace sonde::control::store {
 namespace {
@@ -47,6 +48,7 @@ std::vector<StoredCheck> select(Transaction& db, const std::string& where, const
         stored.check.set_created(seconds(row.created));
         stored.check.set_modified(seconds(row.modified));
         stored.folder_uid = row.folder_uid;
+        stored.modified_us = row.modified;
     }
     return found;
 }
@@ -138,46 +140,46 @@ Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck 
     return *find_check(db, tenant, id);
 }
 
-Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check)
+Result<StoredCheck> update_check(Transaction& db, CheckUpdate update)
 {
-    const std::int64_t id = check.check.id();
-    const auto before = find_check(db, tenant, id);
-    if (!before)
-        return not_found(id);
-    const std::string job = check.check.job();
-    const std::string target = check.check.target();
+    const pb::Check& before = update.before.check;
+    StoredCheck after = std::move(update.after);
+    const std::int64_t id = before.id();
+    const std::string job = after.check.job();
+    const std::string target = after.check.target();
     const std::string identity = identity_of(job, target);
-    if (taken(db, tenant, identity, id))
+    if (taken(db, before.tenantid(), identity, id))
         return pair_taken();
-    for (const std::int64_t probe : before->check.probes())
+    for (const std::int64_t probe : before.probes())
         db.touch(probe);  // those that are no longer listed must hear of it, too
-    if (!check.check.has_channels() && before->check.has_channels())
-        *check.check.mutable_channels() = before->check.channels();
-    std::int64_t modified = 0;
-    db.sql() << "SELECT modified_us FROM checks WHERE id = :id", soci::use(id),
-        soci::into(modified);
-    modified = next_modified(db, modified);
-    const std::string body = to_column(db, check.check);
-    const int enabled = check.check.enabled() ? 1 : 0;
+    if (!after.check.has_channels() && before.has_channels())
+        *after.check.mutable_channels() = before.channels();
+    after.modified_us = next_modified(db, update.before.modified_us);
+    after.check.set_id(id);
+    after.check.set_tenantid(before.tenantid());
+    after.check.set_created(before.created());
+    after.check.set_modified(seconds(after.modified_us));
+    const std::string body = to_column(db, after.check);
+    const int enabled = after.check.enabled() ? 1 : 0;
     db.sql() << "UPDATE checks SET job = :job, target = :target, identity = :identity, enabled = "
                 ":enabled, folder_uid = :folder, body = :body, modified_us = :now WHERE id = :id",
         soci::use(job), soci::use(target), soci::use(identity), soci::use(enabled),
-        soci::use(check.folder_uid), soci::use(body), soci::use(modified), soci::use(id);
-    set_probes(db, check.check, id);
-    return *find_check(db, tenant, id);
+        soci::use(after.folder_uid), soci::use(body), soci::use(after.modified_us), soci::use(id);
+    set_probes(db, after.check, id);
+    return after;
 }
 
-Result<> update_checks(Transaction& db, std::int64_t tenant, const std::vector<StoredCheck>& checks)
+Result<> update_checks(Transaction& db, std::vector<CheckUpdate> updates)
 {
     // Keys are judged row by row. So that two checks can change places, all leave theirs first.
-    for (const StoredCheck& each : checks) {
-        const std::int64_t id = each.check.id();
+    for (const CheckUpdate& each : updates) {
+        const std::int64_t id = each.before.check.id();
         const std::string passing = std::to_string(id);
-        db.sql() << "UPDATE checks SET identity = :identity WHERE id = :id AND tenant_id = :tenant",
-            soci::use(passing), soci::use(id), soci::use(tenant);
+        db.sql() << "UPDATE checks SET identity = :identity WHERE id = :id", soci::use(passing),
+            soci::use(id);
     }
-    for (const StoredCheck& each : checks)
-        if (auto updated = update_check(db, tenant, each); !updated)
+    for (CheckUpdate& each : updates)
+        if (auto updated = update_check(db, std::move(each)); !updated)
             return updated.error();
     return {};
 }

@@ -17,6 +17,13 @@ namespace sonde::control::store {
 struct StoredCheck {
     pb::Check check;
     std::string folder_uid;
+    std::int64_t modified_us = 0;  ///< `modified` to the microsecond
+};
+
+/// A check as the transaction has found it, and as it is to be.
+struct CheckUpdate {
+    StoredCheck before;
+    StoredCheck after;
 };
 
 /// What no two checks of a tenant share: 64 hex digits for a job and a target.
@@ -34,12 +41,10 @@ Result<> pair_is_free(Transaction& db, std::int64_t tenant, const pb::Check& che
 /// @return the check with its id and times; Error "taken" when job and target are in use,
 ///     "unauthorized" when the tenant is gone.
 Result<StoredCheck> add_check(Transaction& db, std::int64_t tenant, StoredCheck check);
-/// @return Error "not_found" or "taken".
-Result<StoredCheck> update_check(Transaction& db, std::int64_t tenant, StoredCheck check);
-/// Updates all or none: what they have together is judged at the end. @return Error "not_found" or
-/// "taken".
-Result<> update_checks(
-    Transaction& db, std::int64_t tenant, const std::vector<StoredCheck>& checks);
+/// @return the check with its new time; Error "taken".
+Result<StoredCheck> update_check(Transaction& db, CheckUpdate update);
+/// Updates all or none: what they have together is judged at the end. @return Error "taken".
+Result<> update_checks(Transaction& db, std::vector<CheckUpdate> updates);
 /// @return Error "not_found".
 Result<> delete_check(Transaction& db, std::int64_t tenant, std::int64_t id);
 

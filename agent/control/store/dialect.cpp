@@ -68,7 +68,6 @@ class Sqlite final : public Dialect {
 public:
     explicit Sqlite(std::string file) : file_{std::move(file)}, lock_{file_ + ".lock"} {}
 
-    std::string place() const override { return file_; }
     bool has_replicas() const override { return false; }
     std::size_t connections() const override { return std::numeric_limits<std::size_t>::max(); }
 
@@ -145,7 +144,6 @@ public:
         }
     }
 
-    std::string place() const override { return place_; }
     bool has_replicas() const override { return true; }
     std::size_t connections() const override { return connections_; }
 
@@ -154,6 +152,8 @@ public:
         auto sql = std::make_unique<soci::session>(soci::postgresql, target_);
         // libpq would write what a server says when it ends a connection to standard error.
         PQsetNoticeProcessor(connection_of(*sql), [](void*, const char*) {}, nullptr);
+        // The lines below the first ("DETAIL: Key (…)=(…)") hold what is in rows.
+        PQsetErrorVerbosity(connection_of(*sql), PQERRORS_TERSE);
         // An answered write survives a crash, whatever the server's default; and no transaction
         // holds the others up for ever, not even one of a replica that has been stopped.
         *sql << "SET client_min_messages = warning; SET synchronous_commit = on; "
@@ -214,8 +214,10 @@ public:
         // 25006: this server only reads, since another one took over.
         const bool lost = PQstatus(connection_of(*sql)) != CONNECTION_OK || state == "25006";
         const bool conflict = state == "40001" || state == "40P01";
+        const bool busy = state == "55P03" || state == "57014";  // lock and statement time-outs
         return {lost       ? Failure::Kind::lost
                 : conflict ? Failure::Kind::conflict
+                : busy     ? Failure::Kind::busy
                            : Failure::Kind::refused,
             why_of(error)};
     }

@@ -28,7 +28,7 @@ struct Database {
 enum class Access {
     read,      ///< one snapshot that sees no later commit; changes nothing
     write,     ///< what the API remembers: one at a time in all replicas
-    presence,  ///< the session of a probe: single statements that wait for no write
+    presence,  ///< the session of a probe: single statements; in PostgreSQL they wait for no write
 };
 
 /// Why a transaction did not come to its end.
@@ -37,7 +37,8 @@ struct Failure {
         conflict,  ///< with another transaction: the same again may succeed
         lost,      ///< the connection broke
         away,      ///< no connection can be had
-        refused,   ///< the database answers, and says no
+        busy,      ///< it answers that it cannot do it in time
+        refused,   ///< the database answers, and says no; or what it holds cannot be used
     };
     Kind kind = Kind::refused;
     std::string why;  ///< for the log; holds no parameters of statements
@@ -49,7 +50,6 @@ class Dialect {
 public:
     virtual ~Dialect() = default;
 
-    virtual std::string place() const = 0;        ///< for messages: the file, or the URL
     virtual bool has_replicas() const = 0;        ///< other processes may write, too
     virtual std::size_t connections() const = 0;  ///< the most at a time
 

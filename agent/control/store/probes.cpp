@@ -6,6 +6,7 @@
 
 #include <soci/soci.h>
 
+#include <map>
 #include <set>
 
 namespace sonde::control::store {
@@ -73,21 +74,28 @@ std::vector<StoredProbe> select(Transaction& db, const std::string& where, Uses&
         stored.probe.mutable_capabilities();
         stored.meta_version = row.meta;
         stored.delivered_meta_version = row.delivered;
+        stored.modified_us = row.modified;
     }
     return found;
 }
 
-/// What is stored in `body`: no member that has a column of its own.
+/// The members that have no column of their own.
+void take_body(const pb::Probe& from, pb::Probe& into)
+{
+    into.set_name(from.name());
+    into.set_latitude(from.latitude());
+    into.set_longitude(from.longitude());
+    *into.mutable_labels() = from.labels();
+    into.set_region(from.region());
+    into.set_deprecated(from.deprecated());
+    *into.mutable_capabilities() = from.capabilities();
+}
+
+/// What is stored in `body`.
 pb::Probe body_of(const pb::Probe& probe)
 {
     pb::Probe body;
-    body.set_name(probe.name());
-    body.set_latitude(probe.latitude());
-    body.set_longitude(probe.longitude());
-    *body.mutable_labels() = probe.labels();
-    body.set_region(probe.region());
-    body.set_deprecated(probe.deprecated());
-    *body.mutable_capabilities() = probe.capabilities();
+    take_body(probe, body);
     return body;
 }
 
@@ -131,16 +139,15 @@ std::int64_t insert(Transaction& db, std::int64_t tenant, const pb::Probe& probe
     return id;
 }
 
-void write_back(
+/// @param digest of a new token; empty: the old one stays.
+/// @return the probe as it is now.
+pb::Probe write_back(
     Transaction& db, const StoredProbe& before, const pb::Probe& after, const std::string& digest)
 {
     const std::string body = to_column(db, body_of(after));
     const std::string name = after.name();
     const std::int64_t id = before.probe.id();
-    std::int64_t modified = 0;
-    db.sql() << "SELECT modified_us FROM probes WHERE id = :id", soci::use(id),
-        soci::into(modified);
-    modified = next_modified(db, modified);
+    const std::int64_t modified = next_modified(db, before.modified_us);
     const bool changed = meta_changed(before.probe, after);
     const std::int64_t meta = before.meta_version + (changed ? 1 : 0);
     db.sql() << "UPDATE probes SET name = :name, body = :body, meta_version = :meta, modified_us = "
@@ -148,11 +155,15 @@ void write_back(
         soci::use(name), soci::use(body), soci::use(meta), soci::use(modified), soci::use(id);
     if (changed)
         db.touch(id, ChangeKind::probe_meta);
-    if (digest.empty())
-        return;
-    db.sql() << "UPDATE probes SET token_digest = :digest WHERE id = :id", soci::use(digest),
-        soci::use(id);
-    db.touch(id, ChangeKind::probe_token);
+    if (!digest.empty()) {
+        db.sql() << "UPDATE probes SET token_digest = :digest WHERE id = :id", soci::use(digest),
+            soci::use(id);
+        db.touch(id, ChangeKind::probe_token);
+    }
+    pb::Probe now = before.probe;
+    take_body(after, now);
+    now.set_modified(seconds(modified));
+    return now;
 }
 
 std::int64_t checks_of(Transaction& db, std::int64_t probe)
@@ -181,26 +192,86 @@ std::optional<std::int64_t> find_key(Transaction& db, const std::string& key)
     return db.sql().got_data() ? std::optional{id} : std::nullopt;
 }
 
-/// Makes the entry of a key what `probe` says.
-Result<std::int64_t> put_public(
+std::string digest_of(Transaction& db, std::int64_t id)
+{
+    std::string digest;
+    db.sql() << "SELECT token_digest FROM probes WHERE id = :id", soci::use(id), soci::into(digest);
+    return digest;
+}
+
+/// In the place of the digest of a public probe whose token nobody may use: no digest is like that.
+std::string revoked(const std::string& key)
+{
+    return "revoked " + key;
+}
+
+/// Makes the entry of a key what `probe` says. Whether its name is free is for the caller to ask.
+std::int64_t put_public(
     Transaction& db, const std::string& key, pb::Probe probe, const std::string& digest)
 {
     probe.set_public_(true);
     const auto known = find_key(db, key);
-    if (name_taken(db, operator_tenant, true, probe.name(), known.value_or(0)))
-        return error("taken", "the name of the public probe \"{}\" is in use by another probe",
-            probe.name());
     if (!known)
         return insert(db, operator_tenant, probe, key, digest);
     const auto before = *find_probe(db, *known);
-    std::string stored;
-    db.sql() << "SELECT token_digest FROM probes WHERE id = :id", soci::use(*known),
-        soci::into(stored);
-    const bool same = stored == digest && body_of(before.probe).SerializeAsString() ==
-                                              body_of(probe).SerializeAsString();
+    const bool same =
+        digest_of(db, *known) == digest &&
+        body_of(before.probe).SerializeAsString() == body_of(probe).SerializeAsString();
     if (!same)
         write_back(db, before, probe, digest);
     return *known;
+}
+
+/// @return Error "taken" when another probe has the name.
+Result<> name_is_free(Transaction& db, std::int64_t id, const std::string& name)
+{
+    if (name_taken(db, operator_tenant, true, name, id))
+        return error(
+            "taken", "the name of the public probe \"{}\" is in use by another probe", name);
+    return {};
+}
+
+/// A token that is to be another one goes first: digests are judged row by row, and two probes may
+/// change theirs.
+void give_up_token(Transaction& db, const PublicProbe& entry)
+{
+    const std::string nobody = revoked(entry.key);
+    db.sql() << "UPDATE probes SET token_digest = :nobody WHERE key = :key AND token_digest <> "
+                ":digest",
+        soci::use(nobody), soci::use(entry.key), soci::use(entry.token_sha256);
+}
+
+/// The public probes that a directory has brought.
+std::vector<std::pair<std::int64_t, std::string>> keys_of_directory(Transaction& db)
+{
+    std::vector<std::pair<std::int64_t, std::string>> known;
+    std::int64_t id = 0;
+    std::string key;
+    soci::statement rows =
+        (db.sql().prepare
+                << "SELECT id, key FROM probes WHERE key IS NOT NULL AND substr(key, 1, 1) <> '@'",
+            soci::into(id), soci::into(key));
+    rows.execute();
+    while (rows.fetch())
+        known.emplace_back(id, key);
+    return known;
+}
+
+/// Gone from the directory: nobody may use its token. It stays, deprecated, as long as checks list
+/// it: until the first reading of a directory at which none does.
+void retire(Transaction& db, std::int64_t id, const std::string& key)
+{
+    if (checks_of(db, id) == 0) {
+        remove(db, id);
+        return;
+    }
+    const std::string nobody = revoked(key);
+    const auto before = *find_probe(db, id);
+    if (before.probe.deprecated() && digest_of(db, id) == nobody)
+        return;
+    pb::Probe after = before.probe;
+    after.set_deprecated(true);
+    write_back(db, before, after, nobody);
 }
 
 }  // namespace
@@ -211,6 +282,12 @@ std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t id)
     return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
 }
 
+std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t tenant, std::int64_t id)
+{
+    auto found = select(db, "WHERE id = :id AND tenant_id = :tenant AND public = 0", id, tenant);
+    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+}
+
 std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant)
 {
     std::vector<pb::Probe> out;
@@ -218,6 +295,19 @@ std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant)
         select(db, "WHERE tenant_id = :tenant OR public = 1 ORDER BY id", tenant))
         out.push_back(std::move(stored.probe));
     return out;
+}
+
+std::set<std::int64_t> usable_probes(Transaction& db, std::int64_t tenant)
+{
+    std::set<std::int64_t> ids;
+    std::int64_t id = 0;
+    soci::statement rows =
+        (db.sql().prepare << "SELECT id FROM probes WHERE tenant_id = :tenant OR public = 1",
+            soci::use(tenant), soci::into(id));
+    rows.execute();
+    while (rows.fetch())
+        ids.insert(id);
+    return ids;
 }
 
 bool supports_secrets(Transaction& db, std::int64_t probe)
@@ -243,27 +333,23 @@ Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb:
 }
 
 Result<ProbeWithToken> update_probe(
-    Transaction& db, std::int64_t tenant, const pb::Probe& probe, bool reset_token)
+    Transaction& db, const StoredProbe& before, const pb::Probe& probe, bool reset_token)
 {
-    const auto before = find_probe(db, probe.id());
-    if (!before || before->probe.tenantid() != tenant || before->probe.public_())
-        return not_found(probe.id());
-    if (name_taken(db, tenant, false, probe.name(), probe.id()))
+    if (name_taken(db, before.probe.tenantid(), false, probe.name(), before.probe.id()))
         return error("taken", "name: already in use");
     pb::Probe after = probe;
     if (!probe.has_capabilities())
-        *after.mutable_capabilities() = before->probe.capabilities();
+        *after.mutable_capabilities() = before.probe.capabilities();
     after.mutable_capabilities()->set_enableprotocolsecrets(
-        before->probe.capabilities().enableprotocolsecrets());
+        before.probe.capabilities().enableprotocolsecrets());
     const std::string token = reset_token ? new_probe_token() : "";
-    write_back(db, *before, after, token.empty() ? "" : sha256_hex(token));
-    return ProbeWithToken{find_probe(db, probe.id())->probe, token};
+    return ProbeWithToken{
+        write_back(db, before, after, token.empty() ? "" : sha256_hex(token)), token};
 }
 
 Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id)
 {
-    const auto known = find_probe(db, id);
-    if (!known || known->probe.tenantid() != tenant || known->probe.public_())
+    if (!find_probe(db, tenant, id))
         return not_found(id);
     if (const std::int64_t checks = checks_of(db, id); checks > 0)
         return error("in_use", "probe {} is in use by {} checks", id, checks);
@@ -274,44 +360,30 @@ Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id)
 Result<> apply_public_probes(Transaction& db, const std::vector<PublicProbe>& probes)
 {
     std::set<std::string> wanted;
-    for (const PublicProbe& entry : probes) {
+    for (const PublicProbe& entry : probes)
         wanted.insert(entry.key);
-        if (auto put = put_public(db, entry.key, entry.probe, entry.token_sha256); !put)
-            return put.error();
-    }
-    std::vector<std::pair<std::int64_t, std::string>> known;
-    std::int64_t id = 0;
-    std::string key;
-    soci::statement rows =
-        (db.sql().prepare
-                << "SELECT id, key FROM probes WHERE key IS NOT NULL AND substr(key, 1, 1) <> '@'",
-            soci::into(id), soci::into(key));
-    rows.execute();
-    while (rows.fetch())
-        known.emplace_back(id, key);
-    for (auto& [old, name] : known) {
-        if (wanted.contains(name))
-            continue;
-        // Gone from the directory: nobody may use its token, and it goes once no check lists it.
-        const std::string nobody = sha256_hex(new_probe_token());
-        auto before = *find_probe(db, old);
-        pb::Probe after = before.probe;
-        after.set_deprecated(true);
-        if (checks_of(db, old) == 0)
-            remove(db, old);
-        else if (!before.probe.deprecated())
-            write_back(db, before, after, nobody);
-    }
+    // What is gone goes first: its name and its token may have a new key.
+    for (const auto& [id, key] : keys_of_directory(db))
+        if (!wanted.contains(key))
+            retire(db, id, key);
+    for (const PublicProbe& entry : probes)
+        give_up_token(db, entry);
+    std::map<std::int64_t, std::string> names;
+    for (const PublicProbe& entry : probes)
+        names[put_public(db, entry.key, entry.probe, entry.token_sha256)] = entry.probe.name();
+    for (const auto& [id, name] : names)
+        if (auto is_free = name_is_free(db, id, name); !is_free)
+            return is_free;
     return {};
 }
 
 Result<ProbeWithToken> embed_probe(Transaction& db, std::string_view key, const pb::Probe& probe)
 {
     const std::string token = new_probe_token();
-    const auto id = put_public(db, std::string{key}, probe, sha256_hex(token));
-    if (!id)
-        return id.error();
-    return ProbeWithToken{find_probe(db, *id)->probe, token};
+    const std::int64_t id = put_public(db, std::string{key}, probe, sha256_hex(token));
+    if (auto is_free = name_is_free(db, id, probe.name()); !is_free)
+        return is_free.error();
+    return ProbeWithToken{find_probe(db, id)->probe, token};
 }
 
 std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view presented)

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,12 +19,16 @@ struct StoredProbe {
     pb::Probe probe;
     std::int64_t meta_version = 0;  ///< moves when checks must be sent again with new probe data
     std::int64_t delivered_meta_version = 0;
+    std::int64_t modified_us = 0;  ///< `modified` to the microsecond
 };
 
 std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t id);
+/// One that the tenant may change: no public one.
+std::optional<StoredProbe> find_probe(Transaction& db, std::int64_t tenant, std::int64_t id);
 
 /// The tenant's probes and all public ones, by id.
 std::vector<pb::Probe> list_probes(Transaction& db, std::int64_t tenant);
+std::set<std::int64_t> usable_probes(Transaction& db, std::int64_t tenant);  ///< the ids of those
 
 /// Whether the agent that registered last puts secrets into checks (`secretManagerEnabled`).
 bool supports_secrets(Transaction& db, std::int64_t probe);
@@ -35,9 +40,10 @@ struct ProbeWithToken {
 /// @return Error "taken" when the name is in use.
 Result<ProbeWithToken> add_probe(Transaction& db, std::int64_t tenant, const pb::Probe& probe);
 
-/// Replaces what a tenant may change. @return Error "not_found" or "taken".
+/// Replaces what a tenant may change in a probe of its own, as the transaction has found it.
+/// @return Error "taken".
 Result<ProbeWithToken> update_probe(
-    Transaction& db, std::int64_t tenant, const pb::Probe& probe, bool reset_token);
+    Transaction& db, const StoredProbe& before, const pb::Probe& probe, bool reset_token);
 
 /// @return Error "not_found", or "in_use" while a check lists it.
 Result<> delete_probe(Transaction& db, std::int64_t tenant, std::int64_t id);

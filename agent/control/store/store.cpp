@@ -101,7 +101,8 @@ private:
 };
 
 Store::Store(asio::thread_pool& workers, Feed& feed)
-    : workers_{workers}, feed_{feed}, pool_{std::make_unique<Pool>()}
+    : workers_{workers}, writes_{workers.get_executor()}, feed_{feed},
+      pool_{std::make_unique<Pool>()}
 {}
 
 Store::~Store()
@@ -176,9 +177,9 @@ Result<> Store::transact(Access access, const Attempt& attempt)
             healthy(false);
         if (lost && committing)
             return error("unavailable", "commit outcome unknown");
-        return error("unavailable", "{}",
-            failure->kind == Failure::Kind::refused ? "the database refused"
-                                                    : "the database does not answer");
+        if (failure->kind == Failure::Kind::refused)
+            return error("internal", "the database refused");
+        return error("unavailable", "the database does not answer");
     }
 }
 
@@ -202,6 +203,14 @@ std::optional<Failure> Store::try_once(Access access, const Attempt& attempt, bo
             lease.discard();
         return failure;
     }
+}
+
+/// What waits for its turn to write does so before it takes a thread and a connection: reads need
+/// them. In SQLite a probe's session has to wait like any other write.
+bool Store::one_by_one(Access access) const
+{
+    const bool beside_writes = pool_->dialect && pool_->dialect->has_replicas();
+    return access == Access::write || (access == Access::presence && !beside_writes);
 }
 
 bool Store::answers() const

@@ -6,6 +6,7 @@
 #include "agent/net/worker.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <functional>
@@ -40,14 +41,15 @@ public:
     /// are woken after the commit, at every replica. It may be run anew, from the start, when the
     /// database asks for it or the connection broke before the commit.
     /// @return also Error "unavailable": nothing was kept, unless the message says that the outcome
-    ///     of the commit is unknown.
+    ///     of the commit is unknown; "internal": `work` threw, or the database refused a statement.
     template <class Work>
     asio::awaitable<std::invoke_result_t<Work&, Transaction&>> write(Work work)
     {
         co_return co_await on_thread(Access::write, std::move(work));
     }
 
-    /// The same for the sessions of probes: single statements that wait for no write.
+    /// The same for the sessions of probes: single statements that, in PostgreSQL, wait for no
+    /// write.
     template <class Work>
     asio::awaitable<std::invoke_result_t<Work&, Transaction&>> presence(Work work)
     {
@@ -94,13 +96,17 @@ private:
         std::function<std::invoke_result_t<Work&, Transaction&>()> there = [this, access, &work] {
             return run(access, work);
         };
+        if (one_by_one(access))
+            co_return co_await net::on_worker(writes_, std::move(there));
         co_return co_await net::on_worker(workers_, std::move(there));
     }
 
+    bool one_by_one(Access access) const;
     Result<> prepare();
     void healthy(bool yes);
 
     asio::thread_pool& workers_;
+    asio::strand<asio::thread_pool::executor_type> writes_;  // the next waits outside the threads
     Feed& feed_;
     std::unique_ptr<Seal> seal_;
     class Lease;

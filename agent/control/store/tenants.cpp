@@ -228,9 +228,12 @@ void save_tenant(Transaction& db, pb::Tenant& tenant)
     const std::int64_t modified = next_modified(db, modified_us_of(db, id));
     const std::string body = to_column(db, tenant);
     const int status = tenant.status();
+    const std::int64_t organization = tenant.orgid();  // a stack may move to another one
     db.sql()
-        << "UPDATE tenants SET status = :status, body = :body, modified_us = :now WHERE id = :id",
-        soci::use(status), soci::use(body), soci::use(modified), soci::use(id);
+        << "UPDATE tenants SET org_id = :org, status = :status, body = :body, modified_us = :now "
+           "WHERE id = :id",
+        soci::use(organization), soci::use(status), soci::use(body), soci::use(modified),
+        soci::use(id);
     tenant.set_modified(seconds(modified));
     if (runs_checks(before) != runs_checks(tenant))
         touch_probes_of(db, id, ChangeKind::tenant_status);
@@ -307,6 +310,18 @@ bool delete_token(Transaction& db, std::string_view token)
     const std::string lookup = lookup_of(token);
     db.sql() << "DELETE FROM tokens WHERE lookup = :lookup", soci::use(lookup);
     return true;
+}
+
+void note_used(Transaction& db, const std::set<std::string>& lookups)
+{
+    constexpr std::int64_t minute_us = 60'000'000;
+    const std::int64_t now = db.now_us();
+    const std::int64_t noted = now - minute_us;
+    // By id, as all replicas do: of two that note the same tokens none waits for the other in a
+    // circle.
+    for (const std::string& lookup : lookups)
+        db.sql() << "UPDATE tokens SET used_us = :now WHERE lookup = :lookup AND used_us <= :noted",
+            soci::use(now), soci::use(lookup), soci::use(noted);
 }
 
 }  // namespace sonde::control::store

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,5 +75,10 @@ Result<std::string> issue_token(
 
 /// @return whether there was such a token.
 bool delete_token(Transaction& db, std::string_view token);
+
+/// Notes when access tokens were last in use, at most once a minute for each. For
+/// Store::presence().
+/// @param lookups their lookup ids.
+void note_used(Transaction& db, const std::set<std::string>& lookups);
 
 }  // namespace sonde::control::store

@@ -191,9 +191,10 @@ TEST_SUITE("agent/control/rpc")
             {"the probe has changed",
                 [](Plane& at) {
                     at.write([&](Transaction& db) -> Result<store::ProbeWithToken> {
-                        auto now = store::find_probe(db, at.probe)->probe;
+                        const auto before = *store::find_probe(db, at.probe);
+                        auto now = before.probe;
                         now.set_region("APAC");
-                        return store::update_probe(db, at.tenant, now, false);
+                        return store::update_probe(db, before, now, false);
                     });
                 },
                 false},
@@ -337,10 +338,11 @@ TEST_SUITE("agent/control/rpc")
         Plane, "agents, row 15: capabilities let agents without k6 run, whatever is stored")
     {
         write([&](Transaction& db) -> Result<store::ProbeWithToken> {
-            auto now = store::find_probe(db, probe)->probe;
+            const auto before = *store::find_probe(db, probe);
+            auto now = before.probe;
             now.mutable_capabilities()->set_disablescriptedchecks(false);
             now.mutable_capabilities()->set_disablebrowserchecks(false);
-            return store::update_probe(db, tenant, now, false);
+            return store::update_probe(db, before, now, false);
         });
         Agent agent{*this};
         agent.connect();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "agent/control/api.h"
+#include "agent/control/metrics.h"
 #include "tests/support/loop.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/test_database.h"
@@ -8,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <prometheus/registry.h>
 
 #include <string>
 
@@ -73,7 +75,9 @@ struct ApiFixture {
     control::Feed feed{loop.get_executor()};
     control::Store store{workers, feed};
     std::shared_ptr<const control::Directory> directory;
-    control::Api api{control::ApiParts{store, config, [this] { return directory; }}};
+    prometheus::Registry registry;
+    control::Metrics metrics{registry};
+    control::Api api{control::ApiParts{store, config, [this] { return directory; }, metrics}};
     std::string token;
     HttpReply last;
 

@@ -255,6 +255,19 @@ TEST_SUITE("agent/control/api")
         }
     }
 
+    TEST_CASE("a fault is 500 without more, a database that is away 503")
+    {
+        const auto fault = control::refuse(error("internal", "the database refused"), "");
+        CHECK(fault.result_int() == 500);
+        CHECK(json::parse(fault.body()) ==
+              json{{"code", 500}, {"msg", "internal error"}, {"err", "internal error"}});
+        CHECK(std::string{fault["Retry-After"]}.empty());
+        const auto away = control::refuse(error("unavailable", "commit outcome unknown"), "");
+        CHECK(away.result_int() == 503);
+        CHECK(json::parse(away.body())["err"] == "commit outcome unknown");
+        CHECK(std::string{away["Retry-After"]} == "5");
+    }
+
     TEST_CASE_FIXTURE(ApiFixture, "what one tenant has another does not see")
     {
         install();

@@ -34,6 +34,15 @@ TEST_SUITE("agent/control/api")
         const AuthThrottle::Clock::time_point now{};
         for (const char* client : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.1"})
             CHECK(throttle.refused(make_address(client), now).has_value());
+        AuthThrottle renewed{1, 2};
+        const auto refused = [&](const char* client, std::chrono::seconds after) {
+            return renewed.refused(make_address(client), now + after).has_value();
+        };
+        CHECK_FALSE(refused("192.0.2.1", 0s));
+        CHECK_FALSE(refused("192.0.2.2", 1s));
+        CHECK_FALSE(refused("192.0.2.1", 60s));  // whose count has begun anew, after the other's
+        CHECK_FALSE(refused("192.0.2.3", 60s));
+        CHECK(refused("192.0.2.1", 60s));
         AuthThrottle off{std::nullopt};
         for (int i = 0; i < 1000; ++i)
             CHECK_FALSE(off.refused(make_address("192.0.2.1"), now).has_value());
@@ -42,7 +51,8 @@ TEST_SUITE("agent/control/api")
     TEST_CASE_FIXTURE(ApiFixture, "who guesses is told to wait; a right token passes")
     {
         config.auth_failures_per_minute = 3;
-        control::Api throttled{control::ApiParts{store, config, [this] { return directory; }}};
+        control::Api throttled{
+            control::ApiParts{store, config, [this] { return directory; }, metrics}};
         net::HttpPeer peer;
         peer.address = make_address("192.0.2.1");
         const auto status = [&](const std::string& target, const std::string& body = "") {

@@ -18,6 +18,7 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <nlohmann/json.hpp>
+#include <prometheus/registry.h>
 
 #include <memory>
 #include <string>
@@ -58,6 +59,7 @@ struct Replica {
     asio::io_context loop;
     asio::executor_work_guard<asio::io_context::executor_type> open{loop.get_executor()};
     asio::thread_pool workers{2};
+    prometheus::Registry registry;
     std::unique_ptr<control::Control> control;
     std::jthread thread;
     std::shared_ptr<grpc::Channel> channel;
@@ -74,7 +76,8 @@ struct Replica {
         config.grpc.listen = {{"127.0.0.1", 0}};
         database.put_into(config);
         config.directory = fmt::format(directory_text, control::sha256_hex("pub-acme"));
-        control = std::make_unique<control::Control>(loop.get_executor(), workers, config);
+        control =
+            std::make_unique<control::Control>(loop.get_executor(), workers, config, registry);
         const auto started = control->start();
         REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().message));
         thread = std::jthread{[this] { loop.run(); }};

@@ -47,14 +47,17 @@ TEST_SUITE("agent/control/openapi")
     TEST_CASE("limits are those of the options")
     {
         config::ControlConfig config;
-        const auto input = [&](const char* member) {
+        const auto member_of = [&](const char* component, const char* member) {
             return json::parse(control::openapi_document(config))
                 .at("components")
                 .at("schemas")
-                .at("CheckInput")
+                .at(component)
                 .at("properties")
                 .at(member);
         };
+        const auto input = [&](const char* member) { return member_of("CheckInput", member); };
+        for (const char* probe : {"ProbeInput", "ProbeUpdate"})
+            CHECK(member_of(probe, "labels").at("maxItems") == 3);
         CHECK(input("frequency").at("maximum") == 120'000);
         CHECK(input("alertSensitivity").contains("enum"));
         config.extended_limits = true;
@@ -62,6 +65,9 @@ TEST_SUITE("agent/control/openapi")
         CHECK(input("frequency").at("maximum") == 3'600'000);
         CHECK(input("labels").at("maxItems") == 10);
         CHECK(!input("alertSensitivity").contains("enum"));
+        config.enabled_kinds = {"browser"};
+        CHECK(input("frequency").at("minimum") == 60'000);
+        CHECK(input("timeout").at("maximum") == 180'000);
         config.enabled_kinds = {"traceroute"};
         CHECK(input("frequency").at("minimum") == 120'000);
         CHECK(input("timeout").at("maximum") == 30'000);

@@ -2,6 +2,7 @@
 
 // The gRPC server over a store that tests fill by hand: also with what the HTTP API would refuse.
 
+#include "agent/control/metrics.h"
 #include "agent/control/rpc/server.h"
 #include "agent/control/store/checks.h"
 #include "agent/control/store/probes.h"
@@ -20,6 +21,7 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <prometheus/registry.h>
 
 #include <chrono>
 #include <memory>
@@ -141,7 +143,8 @@ struct Plane {
     pb::Check update(const pb::Check& wanted)
     {
         return write([&](Transaction& db) -> Result<store::StoredCheck> {
-            return store::update_check(db, tenant, {wanted, ""});
+            return store::update_check(
+                db, {*store::find_check(db, tenant, wanted.id()), {wanted, ""}});
         }).check;
     }
 
@@ -159,7 +162,8 @@ struct Plane {
     void reset_token()
     {
         write([&](Transaction& db) -> Result<store::ProbeWithToken> {
-            return store::update_probe(db, tenant, store::find_probe(db, probe)->probe, true);
+            const auto now = *store::find_probe(db, probe);
+            return store::update_probe(db, now, now.probe, true);
         });
     }
 
@@ -176,8 +180,10 @@ struct Plane {
     config::ControlConfig config;
     control::Feed feed{loop.get_executor()};
     control::Store memory{workers, feed};
+    prometheus::Registry registry;
+    control::Metrics metrics{registry};
     std::unique_ptr<control::RpcServer> rpc = std::make_unique<control::RpcServer>(
-        loop.get_executor(), workers, memory, feed, config, "replica");
+        loop.get_executor(), workers, memory, feed, config, "replica", metrics);
     bool stopped = false;
     std::jthread thread;
     std::unique_ptr<pb::Checks::Stub> checks;

@@ -82,6 +82,18 @@ TEST_SUITE("agent/control/api")
         call(verb::post, "token/create", "", 401);
     }
 
+    TEST_CASE_FIXTURE(ApiFixture, "which tokens were in use is told once")
+    {
+        install();
+        CHECK(api.take_used_tokens().empty());  // a publisher's is not stored
+        get("tenant");
+        get("check/list");
+        CHECK(api.take_used_tokens() == std::set{control::lookup_of(token)});
+        token.back() = token.back() == 'x' ? 'y' : 'x';
+        get("tenant", 401);
+        CHECK(api.take_used_tokens().empty());
+    }
+
     TEST_CASE_FIXTURE(ApiFixture, "the older calls, from nothing to a tenant that install knows")
     {
         token.clear();

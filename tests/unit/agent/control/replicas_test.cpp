@@ -135,7 +135,8 @@ TEST_SUITE("agent/control/replicas")
             spoil(config);
             asio::io_context loop;
             asio::thread_pool workers{1};
-            control::Control control{loop.get_executor(), workers, config};
+            prometheus::Registry registry;
+            control::Control control{loop.get_executor(), workers, config, registry};
             const auto started = control.start();
             REQUIRE(started.has_error());
             return started.error().message;

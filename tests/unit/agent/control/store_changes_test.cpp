@@ -3,6 +3,7 @@
 #include "tests/unit/agent/control/store_fixture.h"
 
 #include <fmt/format.h>
+#include <soci/soci.h>
 
 #include <array>
 #include <atomic>
@@ -16,6 +17,15 @@ using namespace sonde;
 using namespace sonde::tests;
 
 namespace {
+
+/// How many records of a probe are after a version.
+std::int64_t count_changes(Transaction& db, std::int64_t probe, std::int64_t after)
+{
+    std::int64_t count = 0;
+    db.sql() << "SELECT count(*) FROM change_log WHERE probe_id = :probe AND version > :after",
+        soci::use(probe), soci::use(after), soci::into(count);
+    return count;
+}
 
 using Known = std::map<std::int64_t, double>;
 
@@ -76,12 +86,13 @@ private:
         const auto probes = some();
         const bool enabled = random_() % 4 != 0;
         return memory_.store.write_now([&](Transaction& db) -> Result<> {
-            auto found = *store::find_check(db, tenant_, id);
-            found.check.clear_probes();
+            const auto before = *store::find_check(db, tenant_, id);
+            auto after = before;
+            after.check.clear_probes();
             for (const std::int64_t probe : probes)
-                found.check.add_probes(probe);
-            found.check.set_enabled(enabled);
-            const auto updated = store::update_check(db, tenant_, found);
+                after.check.add_probes(probe);
+            after.check.set_enabled(enabled);
+            const auto updated = store::update_check(db, {before, after});
             return updated ? Result<>{} : updated.error();
         });
     }
@@ -106,9 +117,9 @@ struct Follower {
         const auto now = store::change_state(db);
         std::int64_t records = 0;
         for (const std::int64_t each : all)
-            records += store::count_changes(db, each, version);
+            records += count_changes(db, each, version);
         complete = complete && records == now.version - version;
-        if (store::count_changes(db, probe, version) > 0)
+        if (count_changes(db, probe, version) > 0)
             known = known_now(db, probe);
         version = now.version;
     }
@@ -134,17 +145,14 @@ TEST_SUITE("agent/control/store")
 {
     TEST_CASE("who follows the change log ends with what the store has")
     {
-        for (const auto kind : both) {
+        on_both([](const TestDatabase& database) {
             const unsigned seed = std::random_device{}();
-            CAPTURE(static_cast<int>(kind));
             CAPTURE(seed);
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
             std::array<asio::io_context, 3> loops;
             Memory first{database};
             // Two replicas of a PostgreSQL database; a SQLite file has one process.
             std::optional<Memory> other;
-            if (kind == DatabaseKind::postgresql)
+            if (!database.url().empty())
                 other.emplace(database);
             Memory& second = other ? *other : first;
             const auto tenant = add_tenant(first);
@@ -181,15 +189,12 @@ TEST_SUITE("agent/control/store")
                 });
                 CHECK(follower.known == stored.value());
             }
-        }
+        });
     }
 
     TEST_CASE("old change records go; who was behind can see that")
     {
-        for (const auto kind : both) {
-            CAPTURE(static_cast<int>(kind));
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
+        on_both([](const TestDatabase& database) {
             Memory memory{database};
             const auto tenant = add_tenant(memory);
             const auto probe = add_probe(memory, tenant, "a");
@@ -210,18 +215,15 @@ TEST_SUITE("agent/control/store")
             CHECK(add_check(memory, tenant, check("4", {probe})).has_value());
             const auto after = memory.read([&](Transaction& db) -> Result<std::int64_t> {
                 CHECK(store::probes_changed(db, 3, 4) == std::set<std::int64_t>{probe});
-                return store::count_changes(db, probe, 0);
+                return count_changes(db, probe, 0);
             });
             CHECK(after.value() == 1);
-        }
+        });
     }
 
     TEST_CASE("a stream hears what kinds of changes concern it, and when it is behind")
     {
-        for (const auto kind : both) {
-            CAPTURE(static_cast<int>(kind));
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
+        on_both([](const TestDatabase& database) {
             Memory memory{database};
             auto touch = [](Transaction& db) -> Result<> {
                 using control::ChangeKind;
@@ -242,6 +244,6 @@ TEST_SUITE("agent/control/store")
                   std::set{control::ChangeKind::adhoc, control::ChangeKind::probe_token});
             CHECK(news(3, 2).value().kinds.empty());
             CHECK(news(0, 1).error().reason == "behind");
-        }
+        });
     }
 }

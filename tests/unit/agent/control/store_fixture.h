@@ -21,7 +21,17 @@ using control::Store;
 using control::Transaction;
 namespace store = sonde::control::store;
 
-inline constexpr DatabaseKind both[] = {DatabaseKind::sqlite, DatabaseKind::postgresql};
+/// Runs the test on an empty database of each kind.
+template <class Test>
+void on_both(Test test)
+{
+    for (const auto kind : {DatabaseKind::sqlite, DatabaseKind::postgresql}) {
+        CAPTURE(static_cast<int>(kind));
+        const ScratchFolder folder;
+        const TestDatabase database{folder, kind};
+        test(database);
+    }
+}
 
 /// A store with a loop of its own, as a process has it.
 struct Memory {

@@ -100,10 +100,7 @@ TEST_SUITE("agent/control/store")
 
     TEST_CASE("the version before is brought up to date with its records")
     {
-        for (const auto kind : both) {
-            CAPTURE(static_cast<int>(kind));
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
+        on_both([](const TestDatabase& database) {
             make_version(database, 2,
                 {"INSERT INTO tenants (org_id, stack_id, body, created_us, modified_us) "
                  "VALUES (1000, 3, '', 1, 1)",
@@ -125,7 +122,7 @@ TEST_SUITE("agent/control/store")
                 return store::news_after(db, 1, 2, 10);
             });
             CHECK(later.value().version == 3);
-        }
+        });
     }
 
     TEST_CASE("a newer database is refused")

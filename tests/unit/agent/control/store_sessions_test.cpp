@@ -11,10 +11,7 @@ TEST_SUITE("agent/control/store")
 {
     TEST_CASE("a probe has one session at a time, whichever replica it asks")
     {
-        for (const auto kind : both) {
-            CAPTURE(static_cast<int>(kind));
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
+        on_both([](const TestDatabase& database) {
             Memory memory{database};
             const auto tenant = add_tenant(memory);
             const auto probe = add_probe(memory, tenant, "a");
@@ -85,22 +82,20 @@ TEST_SUITE("agent/control/store")
             CHECK(online());
             doing([&](Transaction& db) { store::expire_sessions(db); });
             CHECK_FALSE(online());
-        }
+        });
     }
 
     TEST_CASE("probe data counts as delivered when the session has lasted")
     {
-        for (const auto kind : both) {
-            CAPTURE(static_cast<int>(kind));
-            const ScratchFolder folder;
-            const TestDatabase database{folder, kind};
+        on_both([](const TestDatabase& database) {
             Memory memory{database};
             const auto tenant = add_tenant(memory);
             const auto probe = add_probe(memory, tenant, "a");
             auto change = [&](Transaction& db) -> Result<> {
-                pb::Probe changed = store::find_probe(db, probe)->probe;
+                const auto before = *store::find_probe(db, probe);
+                pb::Probe changed = before.probe;
                 changed.set_region("APAC");
-                CHECK(store::update_probe(db, tenant, changed, false).has_value());
+                CHECK(store::update_probe(db, before, changed, false).has_value());
                 CHECK(store::begin_session(db, probe, {}, 10s).has_value());
                 CHECK(store::confirm_session(db, probe, "A", 45s).has_value());
                 return {};
@@ -116,7 +111,7 @@ TEST_SUITE("agent/control/store")
             };
             CHECK(delivered(60s) == 1);
             CHECK(delivered(0s) == 2);
-        }
+        });
     }
 
     TEST_CASE("a SQLite file is for one process; the next one finds all sessions over")

@@ -88,6 +88,7 @@ TEST_SUITE("agent/net/http_server")
     TEST_CASE_FIXTURE(Serving, "what is no HTTP is refused and the connection closed")
     {
         limits.header_bytes = 1024;
+        limits.complete = [](net::HttpReply& reply) { reply.set("X-Added", "always"); };
         const std::pair<std::string, std::string_view> cases[] = {
             {get("/", "X: " + std::string(2000, 'x') + "\r\n"), "HTTP/1.1 431 "},
             {get("/" + std::string(2000, 'x')), "HTTP/1.1 431 "},
@@ -106,6 +107,7 @@ TEST_SUITE("agent/net/http_server")
             CHECK(client.ended == asio::error::eof);
             CHECK(reply.starts_with(status));
             CHECK(contains(reply, "Connection: close\r\n"));
+            CHECK(contains(reply, "X-Added: always\r\n"));
         }
     }
 
