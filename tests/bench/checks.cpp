@@ -60,7 +60,7 @@ Cost measure(const Process& process, std::chrono::nanoseconds window, Count coun
     const double before = count();
     const double cpu_before = process.cpu_seconds();
     const auto began = Clock::now();
-    std::this_thread::sleep_for(window);
+    process.let_work(window);
     const double cpu = process.cpu_seconds() - cpu_before;
     const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
     const double checks = count() - before;
@@ -151,7 +151,7 @@ Cost Bench::ours(Process& agent, const Kind& kind, bool high)
     OurChecks checks{agent, high ? checks_at_once : low_rate, high ? kind.period_ms : 1000,
         dir_ + '/' + kind.name + ".json"};
     const double failed_before = checks.failed();
-    std::this_thread::sleep_for(warm_up);
+    agent.let_work(warm_up);
     const Cost cost =
         measure(agent, high ? high_window : low_window, [&] { return checks.started(); });
     failed_ += checks.failed() - failed_before;
@@ -165,7 +165,7 @@ Cost Bench::theirs(Process& peer, const Kind& kind, bool high)
     };
     PeerLoad load{
         peer_port_, {first_line(dir_ + '/' + kind.name + ".path")}, high ? in_flight : 1, grid};
-    std::this_thread::sleep_for(warm_up);
+    peer.let_work(warm_up);
     const Cost cost = measure(
         peer, high ? high_window : low_window, [&] { return static_cast<double>(load.done()); });
     failed_ += static_cast<double>(load.failed());

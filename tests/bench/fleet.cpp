@@ -20,7 +20,6 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -108,14 +107,14 @@ double bound_ms(const Page& before, const Page& after, const std::string& name, 
     return 1e9;
 }
 
-void await_runs(std::uint16_t port, double number)
+void await_runs(const Process& process, std::uint16_t port, double number)
 {
     const auto give_up = Clock::now() + patience;
     while (Page{port}.value("sm_agent_scraper_operations_total") < number)
         if (Clock::now() > give_up)
             throw std::runtime_error{"checks do not run"};
         else
-            std::this_thread::sleep_for(100ms);
+            process.let_work(100ms);
 }
 
 void await_daemon(std::uint16_t port)
@@ -138,11 +137,11 @@ void measure(const std::string& sonde, const std::string& dir, const Fleet& flee
     Process process{{sonde, "run", "--config", dir + "/fleet.yaml"}, 1};
     await_daemon(port);
     const double ready = std::chrono::duration<double>(Clock::now() - began).count();
-    await_runs(port, fleet.checks * 0.05);
+    await_runs(process, port, fleet.checks * 0.05);
     const Page before{port};
     const double cpu = process.cpu_seconds();
     const auto start = Clock::now();
-    std::this_thread::sleep_for(window);
+    process.let_work(window);
     const Page after{port};
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
     const double used = process.cpu_seconds() - cpu;

@@ -1,8 +1,10 @@
 #include "tests/bench/process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +46,9 @@ Process::Process(const std::vector<std::string>& command, int core)
         ::execvp(arguments[0], arguments.data());
         std::_Exit(127);
     }
+    end_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+    if (pid_ < 0 || end_ < 0)
+        throw std::runtime_error{"no process"};
     ::close(in[0]);
     ::close(out[1]);
     to_ = ::fdopen(in[1], "w");
@@ -54,6 +59,7 @@ Process::~Process()
 {
     std::fclose(to_);
     std::fclose(from_);
+    ::close(end_);
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
 }
@@ -69,6 +75,18 @@ std::string Process::ask(const std::string& line)
         answer += static_cast<char>(c);
     }
     return answer;
+}
+
+void Process::let_work(std::chrono::nanoseconds time) const
+{
+    const auto until = std::chrono::steady_clock::now() + time;
+    for (auto left = time; left > left.zero(); left = until - std::chrono::steady_clock::now()) {
+        pollfd end{end_, POLLIN, 0};
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+        const timespec limit{seconds.count(), (left - seconds).count()};
+        if (::ppoll(&end, 1, &limit, nullptr) > 0)
+            throw std::runtime_error{"the program under test has ended"};
+    }
 }
 
 double Process::cpu_seconds() const

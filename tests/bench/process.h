@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <string>
@@ -22,6 +23,9 @@ public:
     /// Writes a line and awaits the line that answers it. @throws runtime_error at its end.
     std::string ask(const std::string& line);
 
+    /// Lets it work for so long. @throws runtime_error when it ends before.
+    void let_work(std::chrono::nanoseconds time) const;
+
     /// User and system time of all its threads so far, in seconds.
     double cpu_seconds() const;
     double rss_mib() const { return memory_mib("VmRSS:"); }
@@ -34,6 +38,7 @@ private:
     pid_t pid_ = -1;
     std::FILE* to_ = nullptr;
     std::FILE* from_ = nullptr;
+    int end_ = -1;  // readable once it has ended
 };
 
 /// Pins the calling thread, and those it starts, to one core.

@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <fstream>
+#include <mutex>
 #include <sstream>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -35,24 +38,21 @@ constexpr double noise_mib = 0.5;  // what an allocator may keep more or less
 class DescriptorPeak {
 public:
     explicit DescriptorPeak(const Process& process) : process_{process} {}
-    ~DescriptorPeak()
-    {
-        over_ = true;
-        thread_.join();
-    }
     std::size_t value() const { return peak_; }
 
 private:
-    void watch()
+    void watch(const std::stop_token& over)
     {
-        for (; !over_; std::this_thread::sleep_for(5ms))
+        std::mutex mutex;
+        std::unique_lock lock{mutex};
+        for (std::condition_variable_any look; !over.stop_requested();
+            look.wait_for(lock, over, 5ms, [] { return false; }))
             peak_ = std::max(peak_.load(), process_.descriptors());
     }
 
     const Process& process_;
     std::atomic<std::size_t> peak_ = 0;
-    std::atomic<bool> over_ = false;
-    std::thread thread_{[this] { watch(); }};
+    std::jthread thread_{[this](const std::stop_token& over) { watch(over); }};
 };
 
 bool expect(bool good, const char* what)

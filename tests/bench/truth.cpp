@@ -203,7 +203,7 @@ double use_of(const Process& process)
 {
     const double before = process.cpu_seconds();
     const auto began = Clock::now();
-    std::this_thread::sleep_for(1s);
+    process.let_work(1s);
     return (process.cpu_seconds() - before) /
            std::chrono::duration<double>(Clock::now() - began).count();
 }
@@ -223,7 +223,7 @@ int Bench::fit_our_load(Process& agent)
     return fit([&](int rate) {
         agent.ask("clear");
         agent.ask("put " + std::to_string(rate) + " 1000 " + dir_ + "/mix.json");
-        std::this_thread::sleep_for(1100ms);
+        agent.let_work(1100ms);
         return use_of(agent);
     });
 }
@@ -246,7 +246,7 @@ int Bench::fit_peer_load(const Process& peer) const
 {
     return fit([&](int rate) {
         const auto load = peer_load(rate);
-        std::this_thread::sleep_for(300ms);
+        peer.let_work(300ms);
         return use_of(peer);
     });
 }
