@@ -10,6 +10,15 @@ namespace {
 constexpr std::string_view alphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+/// By the character; -1: it is no digit.
+constexpr auto values_of_digits = [] {
+    std::array<signed char, 256> values{};
+    values.fill(-1);
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+        values[static_cast<unsigned char>(alphabet[i])] = static_cast<signed char>(i);
+    return values;
+}();
+
 /// Length of the well-formed UTF-8 sequence at the start of `bytes`; 0 when there is none.
 std::size_t sequence(std::string_view bytes)
 {
@@ -72,28 +81,32 @@ std::string base64(std::string_view bytes)
 
 Result<std::string> from_base64(std::string_view text)
 {
-    std::string digits;
-    std::copy_if(text.begin(), text.end(), std::back_inserter(digits),
-        [](char c) { return c != '\r' && c != '\n'; });
-    if (digits.size() % 4 != 0)
+    std::string unbroken;
+    if (text.find('\n') != std::string_view::npos || text.find('\r') != std::string_view::npos) {
+        std::copy_if(text.begin(), text.end(), std::back_inserter(unbroken),
+            [](char c) { return c != '\r' && c != '\n'; });
+        text = unbroken;
+    }
+    if (text.size() % 4 != 0)
         return error("bad_base64", "is not base64: its length is no multiple of four");
-    const std::size_t padding = digits.ends_with("==") ? 2 : (digits.ends_with('=') ? 1 : 0);
-    std::string out;
+    const std::size_t padding = text.ends_with("==") ? 2 : (text.ends_with('=') ? 1 : 0);
+    std::string out(text.size() / 4 * 3, '\0');
     unsigned group = 0;
-    for (std::size_t i = 0; i < digits.size(); ++i) {
-        const bool pad = i + padding >= digits.size();
-        const auto value = pad ? 0 : alphabet.find(digits[i]);
-        if (value == std::string_view::npos)
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool pad = i + padding >= text.size();
+        const int value = pad ? 0 : values_of_digits[static_cast<unsigned char>(text[i])];
+        if (value < 0)
             return error("bad_base64", "is not base64: a character at position {}", i);
         group = group << 6U | static_cast<unsigned>(value);
         if (i % 4 == 3) {
-            out += static_cast<char>(group >> 16U & 0xffU);
-            out += static_cast<char>(group >> 8U & 0xffU);
-            out += static_cast<char>(group & 0xffU);
+            const std::size_t at = i / 4 * 3;
+            out[at] = static_cast<char>(group >> 16U & 0xffU);
+            out[at + 1] = static_cast<char>(group >> 8U & 0xffU);
+            out[at + 2] = static_cast<char>(group & 0xffU);
             group = 0;
         }
     }
-    out.resize(out.size() - padding);
+    out.erase(out.end() - static_cast<std::ptrdiff_t>(padding), out.end());
     return out;
 }
 

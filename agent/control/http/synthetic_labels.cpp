@@ -52,8 +52,8 @@ void collect_reserved(const Labels& labels, std::set<std::string>& into)
 std::vector<std::string> colliding(Transaction& db, std::int64_t tenant)
 {
     std::set<std::string> names;
-    for (const auto& stored : store::list_checks(db, tenant))
-        collect_reserved(stored.check.labels(), names);
+    store::each_check(db, tenant,
+        [&](const store::StoredCheck& stored) { collect_reserved(stored.check.labels(), names); });
     for (const pb::Probe& probe : store::list_probes(db, tenant))
         if (probe.tenantid() == tenant)
             collect_reserved(probe.labels(), names);

@@ -86,8 +86,9 @@ pb::Tenant for_agents(Transaction& db, pb::Tenant tenant, Metrics& metrics)
     if (tenant.costattributionlabels().empty())
         return tenant;
     Unsplittable labels;
-    for (const store::StoredCheck& each : store::list_checks(db, tenant.id()))
+    store::each_check(db, tenant.id(), [&](const store::StoredCheck& each) {
         note(each.check.labels(), each.check.modified(), labels);
+    });
     for (const pb::Probe& probe : store::list_probes(db, tenant.id()))
         note(probe.labels(), probe.modified(), labels);
     const int named = tenant.costattributionlabels_size();

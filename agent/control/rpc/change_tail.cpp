@@ -51,7 +51,10 @@ void ChangeTail::look_at_checks(Transaction& db, const pb::Probe& probe)
     });
     // The probe's own tenant may be known to its agent from elsewhere, so it hears of its changes
     // though no check asks for it.
-    const auto own = probe.public_() ? std::nullopt : store::find_tenant(db, probe.tenantid());
+    const auto known = to_run_->tenants.find(probe.tenantid());
+    const auto own = probe.public_()                   ? std::nullopt
+                     : known != to_run_->tenants.end() ? std::optional{known->second}
+                                                       : store::find_tenant(db, probe.tenantid());
     if (own && own->has_metricsremote() && own->has_eventsremote()) {
         if (!own_tenant_)
             own_tenant_ = own->modified();

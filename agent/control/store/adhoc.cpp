@@ -1,9 +1,8 @@
 #include "agent/control/store/adhoc.h"
 
 #include "agent/control/store/records.h"
+#include "agent/control/store/statement.h"
 #include "agent/control/store/tenants.h"
-
-#include <soci/soci.h>
 
 #include <algorithm>
 #include <optional>
@@ -29,12 +28,11 @@ std::vector<Row> take_rows(Transaction& db, std::int64_t probe, std::chrono::sec
     const std::int64_t since = before(db, waiting_for);
     Row row;
     std::vector<Row> taken;
-    soci::statement rows =
-        (db.sql().prepare << "DELETE FROM adhoc WHERE probe_id = :probe AND created_us > :since "
-                             "RETURNING tenant_id, body, created_us",
-            soci::use(probe), soci::use(since), soci::into(row.tenant), soci::into(row.body),
-            soci::into(row.created));
-    rows.execute();
+    auto rows = executed(db,
+        "DELETE FROM adhoc WHERE probe_id = :probe AND created_us > :since "
+        "RETURNING tenant_id, body, created_us",
+        soci::use(probe), soci::use(since), soci::into(row.tenant), soci::into(row.body),
+        soci::into(row.created));
     while (rows.fetch())
         taken.push_back(row);
     std::stable_sort(taken.begin(), taken.end(),

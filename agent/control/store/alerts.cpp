@@ -1,6 +1,6 @@
 #include "agent/control/store/alerts.h"
 
-#include <soci/soci.h>
+#include "agent/control/store/statement.h"
 
 #include <utility>
 
@@ -13,14 +13,13 @@ std::vector<std::pair<std::int64_t, Alert>> select(
 {
     std::int64_t check = 0;
     Alert row;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT check_id, name, threshold, period, runbook_url, "
-                             "check_alerts.status, error, created_s, modified_s FROM check_alerts "
-                          << where << " ORDER BY check_id, position",
-            soci::use(of), soci::into(check), soci::into(row.name), soci::into(row.threshold),
-            soci::into(row.period), soci::into(row.runbook_url), soci::into(row.status),
-            soci::into(row.error), soci::into(row.created_s), soci::into(row.modified_s));
-    rows.execute();
+    auto rows = executed(db,
+        std::string{"SELECT check_id, name, threshold, period, runbook_url, "
+                    "check_alerts.status, error, created_s, modified_s FROM check_alerts "} +
+            where + " ORDER BY check_id, position",
+        soci::use(of), soci::into(check), soci::into(row.name), soci::into(row.threshold),
+        soci::into(row.period), soci::into(row.runbook_url), soci::into(row.status),
+        soci::into(row.error), soci::into(row.created_s), soci::into(row.modified_s));
     std::vector<std::pair<std::int64_t, Alert>> found;
     while (rows.fetch())
         found.emplace_back(check, row);

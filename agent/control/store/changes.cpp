@@ -1,7 +1,8 @@
 #include "agent/control/store/changes.h"
 
+#include "agent/control/store/statement.h"
+
 #include <fmt/format.h>
-#include <soci/soci.h>
 
 #include <string>
 
@@ -49,11 +50,10 @@ Result<News> news_after(Transaction& db, std::int64_t probe, std::int64_t after,
     int kind = 0;
     std::int64_t records = 0;
     std::int64_t pending = 0;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT kind, count(*) FROM change_log WHERE probe_id = :probe AND "
-                             "version > :after GROUP BY kind",
-            soci::use(probe), soci::use(after), soci::into(kind), soci::into(records));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT kind, count(*) FROM change_log WHERE probe_id = :probe AND "
+        "version > :after GROUP BY kind",
+        soci::use(probe), soci::use(after), soci::into(kind), soci::into(records));
     while (rows.fetch()) {
         news.kinds.insert(static_cast<ChangeKind>(kind));
         pending += records;
@@ -67,11 +67,10 @@ std::set<std::int64_t> probes_changed(Transaction& db, std::int64_t after, std::
 {
     std::set<std::int64_t> probes;
     std::int64_t probe = 0;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT DISTINCT probe_id FROM change_log WHERE version > :after AND "
-                             "version <= :upto",
-            soci::use(after), soci::use(upto), soci::into(probe));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT DISTINCT probe_id FROM change_log WHERE version > :after AND "
+        "version <= :upto",
+        soci::use(after), soci::use(upto), soci::into(probe));
     while (rows.fetch())
         probes.insert(probe);
     return probes;

@@ -1,9 +1,8 @@
 #include "agent/control/store/checks.h"
 
 #include "agent/control/store/records.h"
+#include "agent/control/store/statement.h"
 #include "agent/control/store/tenants.h"
-
-#include <soci/soci.h>
 
 #include <algorithm>
 #include <utility>
@@ -23,25 +22,16 @@ struct Row {
 constexpr auto columns = "SELECT checks.id, checks.tenant_id, folder_uid, checks.body, "
                          "checks.created_us, checks.modified_us FROM checks ";
 
-template <class... Uses>
-std::vector<StoredCheck> select(Transaction& db, const std::string& where, const Uses&... uses)
+/// @param take what is done with each; it may take it away.
+template <class Take, class... Uses>
+void select(Transaction& db, const std::string& where, const Take& take, const Uses&... uses)
 {
     Row row;
-    soci::statement rows{db.sql()};
-    rows.alloc();
-    rows.prepare(columns + where, soci::details::st_one_time_query);
-    (rows.exchange(soci::use(uses)), ...);
-    rows.exchange(soci::into(row.id));
-    rows.exchange(soci::into(row.tenant));
-    rows.exchange(soci::into(row.folder_uid));
-    rows.exchange(soci::into(row.body));
-    rows.exchange(soci::into(row.created));
-    rows.exchange(soci::into(row.modified));
-    rows.define_and_bind();
-    rows.execute();
-    std::vector<StoredCheck> found;
+    StoredCheck stored;
+    auto rows = executed(db, columns + where, soci::use(uses)..., soci::into(row.id),
+        soci::into(row.tenant), soci::into(row.folder_uid), soci::into(row.body),
+        soci::into(row.created), soci::into(row.modified));
     while (rows.fetch()) {
-        StoredCheck& stored = found.emplace_back();
         from_column(db, row.body, stored.check);
         stored.check.set_id(row.id);
         stored.check.set_tenantid(row.tenant);
@@ -49,7 +39,16 @@ std::vector<StoredCheck> select(Transaction& db, const std::string& where, const
         stored.check.set_modified(seconds(row.modified));
         stored.folder_uid = row.folder_uid;
         stored.modified_us = row.modified;
+        take(stored);
     }
+}
+
+template <class... Uses>
+std::optional<StoredCheck> select_one(
+    Transaction& db, const std::string& where, const Uses&... uses)
+{
+    std::optional<StoredCheck> found;
+    select(db, where, [&](StoredCheck& stored) { found = std::move(stored); }, uses...);
     return found;
 }
 
@@ -91,21 +90,20 @@ std::string identity_of(std::string_view job, std::string_view target)
 
 std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std::int64_t id)
 {
-    auto found = select(db, "WHERE id = :id AND tenant_id = :tenant", id, tenant);
-    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+    return select_one(db, "WHERE id = :id AND tenant_id = :tenant", id, tenant);
 }
 
 std::optional<StoredCheck> find_check(
     Transaction& db, std::int64_t tenant, std::string_view job, std::string_view target)
 {
     const std::string identity = identity_of(job, target);
-    auto found = select(db, "WHERE identity = :identity AND tenant_id = :tenant", identity, tenant);
-    return found.empty() ? std::nullopt : std::optional{std::move(found.front())};
+    return select_one(db, "WHERE identity = :identity AND tenant_id = :tenant", identity, tenant);
 }
 
-std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant)
+void each_check(
+    Transaction& db, std::int64_t tenant, const std::function<void(const StoredCheck&)>& take)
 {
-    return select(db, "WHERE tenant_id = :tenant ORDER BY id", tenant);
+    select(db, "WHERE tenant_id = :tenant ORDER BY id", take, tenant);
 }
 
 Result<> pair_is_free(Transaction& db, std::int64_t tenant, const pb::Check& check)
@@ -206,11 +204,7 @@ std::int64_t count_checks(Transaction& db, std::int64_t tenant)
 ToRun checks_to_run(Transaction& db, std::int64_t probe)
 {
     ToRun out;
-    auto candidates = select(db,
-        "JOIN check_probes ON check_id = checks.id JOIN tenants ON tenants.id = checks.tenant_id "
-        "WHERE probe_id = :probe AND checks.enabled = 1 AND tenants.status = 0 ORDER BY checks.id",
-        probe);
-    for (StoredCheck& stored : candidates) {
+    const auto take = [&](StoredCheck& stored) {
         const std::int64_t tenant = stored.check.tenantid();
         if (!out.tenants.contains(tenant))
             out.tenants.emplace(tenant, find_tenant(db, tenant).value_or(pb::Tenant{}));
@@ -218,7 +212,11 @@ ToRun checks_to_run(Transaction& db, std::int64_t probe)
         if (of.has_metricsremote() &&
             of.has_eventsremote())  // without one an agent could not publish
             out.checks.push_back(std::move(stored.check));
-    }
+    };
+    select(db,
+        "JOIN check_probes ON check_id = checks.id JOIN tenants ON tenants.id = checks.tenant_id "
+        "WHERE probe_id = :probe AND checks.enabled = 1 AND tenants.status = 0 ORDER BY checks.id",
+        take, probe);
     std::erase_if(out.tenants, [](const auto& entry) {
         return !entry.second.has_metricsremote() || !entry.second.has_eventsremote();
     });

@@ -5,6 +5,7 @@
 #include "config/schema.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,7 +34,9 @@ std::optional<StoredCheck> find_check(Transaction& db, std::int64_t tenant, std:
 /// By what is unique in a tenant.
 std::optional<StoredCheck> find_check(
     Transaction& db, std::int64_t tenant, std::string_view job, std::string_view target);
-std::vector<StoredCheck> list_checks(Transaction& db, std::int64_t tenant);  ///< by id
+/// All of the tenant's, by id, one at a time: there may be many.
+void each_check(
+    Transaction& db, std::int64_t tenant, const std::function<void(const StoredCheck&)>& take);
 
 /// Whether no other check of the tenant has this job and target. @return Error "taken".
 Result<> pair_is_free(Transaction& db, std::int64_t tenant, const pb::Check& check);

@@ -2,9 +2,8 @@
 
 #include "agent/base/text.h"
 #include "agent/control/store/records.h"
+#include "agent/control/store/statement.h"
 #include "agent/control/store/tenants.h"
-
-#include <soci/soci.h>
 
 #include <map>
 #include <set>
@@ -38,25 +37,11 @@ template <class... Uses>
 std::vector<StoredProbe> select(Transaction& db, const std::string& where, Uses&... uses)
 {
     Row row;
-    soci::statement rows{db.sql()};
-    rows.alloc();
-    rows.prepare(columns + where, soci::details::st_one_time_query);
-    (rows.exchange(soci::use(uses)), ...);
-    rows.exchange(soci::into(row.id));
-    rows.exchange(soci::into(row.tenant));
-    rows.exchange(soci::into(row.body));
-    rows.exchange(soci::into(row.is_public));
-    rows.exchange(soci::into(row.online));
-    rows.exchange(soci::into(row.online_change));
-    rows.exchange(soci::into(row.version));
-    rows.exchange(soci::into(row.commit));
-    rows.exchange(soci::into(row.buildstamp));
-    rows.exchange(soci::into(row.meta));
-    rows.exchange(soci::into(row.delivered));
-    rows.exchange(soci::into(row.created));
-    rows.exchange(soci::into(row.modified));
-    rows.define_and_bind();
-    rows.execute();
+    auto rows = executed(db, columns + where, soci::use(uses)..., soci::into(row.id),
+        soci::into(row.tenant), soci::into(row.body), soci::into(row.is_public),
+        soci::into(row.online), soci::into(row.online_change), soci::into(row.version),
+        soci::into(row.commit), soci::into(row.buildstamp), soci::into(row.meta),
+        soci::into(row.delivered), soci::into(row.created), soci::into(row.modified));
     std::vector<StoredProbe> found;
     while (rows.fetch()) {
         StoredProbe& stored = found.emplace_back();
@@ -247,11 +232,9 @@ std::vector<std::pair<std::int64_t, std::string>> keys_of_directory(Transaction&
     std::vector<std::pair<std::int64_t, std::string>> known;
     std::int64_t id = 0;
     std::string key;
-    soci::statement rows =
-        (db.sql().prepare
-                << "SELECT id, key FROM probes WHERE key IS NOT NULL AND substr(key, 1, 1) <> '@'",
-            soci::into(id), soci::into(key));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT id, key FROM probes WHERE key IS NOT NULL AND substr(key, 1, 1) <> '@'",
+        soci::into(id), soci::into(key));
     while (rows.fetch())
         known.emplace_back(id, key);
     return known;
@@ -301,10 +284,8 @@ std::set<std::int64_t> usable_probes(Transaction& db, std::int64_t tenant)
 {
     std::set<std::int64_t> ids;
     std::int64_t id = 0;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT id FROM probes WHERE tenant_id = :tenant OR public = 1",
-            soci::use(tenant), soci::into(id));
-    rows.execute();
+    auto rows = executed(db, "SELECT id FROM probes WHERE tenant_id = :tenant OR public = 1",
+        soci::use(tenant), soci::into(id));
     while (rows.fetch())
         ids.insert(id);
     return ids;

@@ -1,9 +1,9 @@
 #include "agent/control/store/sessions.h"
 
 #include "agent/base/text.h"
+#include "agent/control/store/statement.h"
 
 #include <fmt/ranges.h>
-#include <soci/soci.h>
 
 namespace sonde::control::store {
 
@@ -113,11 +113,10 @@ std::map<std::int64_t, std::vector<std::string>> k6_versions(Transaction& db, st
     std::map<std::int64_t, std::vector<std::string>> out;
     std::int64_t probe = 0;
     std::string all;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT id, k6_versions FROM probes WHERE k6_versions <> '' AND "
-                             "(tenant_id = :tenant OR public = 1)",
-            soci::use(tenant), soci::into(probe), soci::into(all));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT id, k6_versions FROM probes WHERE k6_versions <> '' AND "
+        "(tenant_id = :tenant OR public = 1)",
+        soci::use(tenant), soci::into(probe), soci::into(all));
     while (rows.fetch())
         for (const auto version : text::split(all, ' '))
             out[probe].emplace_back(version);

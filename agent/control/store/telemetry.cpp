@@ -2,10 +2,10 @@
 
 #include "agent/base/logfmt.h"
 #include "agent/control/store/probes.h"
+#include "agent/control/store/statement.h"
 #include "agent/control/store/tenants.h"
 
 #include <fmt/format.h>
-#include <soci/soci.h>
 
 #include <algorithm>
 #include <array>
@@ -127,16 +127,13 @@ std::map<Key, Figures> said_before(Transaction& db, const Source& by)
     std::map<Key, Figures> out;
     Key key;
     Figures figures;
-    soci::statement rows =
-        (db.sql().prepare
-                << "SELECT tenant_id, class, labels_digest, executions, duration_s, "
-                   "sampled_executions FROM telemetry_said WHERE probe_id = :probe AND instance = "
-                   ":instance AND region_id = :region",
-            soci::use(by.probe), soci::use(by.instance), soci::use(by.region),
-            soci::into(key.tenant), soci::into(key.check_class), soci::into(key.labels_digest),
-            soci::into(figures.executions), soci::into(figures.duration),
-            soci::into(figures.sampled));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT tenant_id, class, labels_digest, executions, duration_s, "
+        "sampled_executions FROM telemetry_said WHERE probe_id = :probe AND instance = "
+        ":instance AND region_id = :region",
+        soci::use(by.probe), soci::use(by.instance), soci::use(by.region), soci::into(key.tenant),
+        soci::into(key.check_class), soci::into(key.labels_digest), soci::into(figures.executions),
+        soci::into(figures.duration), soci::into(figures.sampled));
     while (rows.fetch())
         out[key] = figures;
     return out;

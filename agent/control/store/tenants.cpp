@@ -1,9 +1,9 @@
 #include "agent/control/store/tenants.h"
 
 #include "agent/control/store/records.h"
+#include "agent/control/store/statement.h"
 
 #include <soci/boost-optional.h>
-#include <soci/soci.h>
 
 namespace sonde::control::store {
 namespace {
@@ -22,11 +22,11 @@ pb::RemoteInfo remote_of(const HostedInstance& instance, const std::string& pass
 void touch_probes_of(Transaction& db, std::int64_t tenant, ChangeKind kind)
 {
     std::int64_t probe = 0;
-    soci::statement rows = (db.sql().prepare << "SELECT id FROM probes WHERE tenant_id = :t UNION "
-                                                "SELECT probe_id FROM check_probes JOIN checks ON "
-                                                "checks.id = check_id WHERE checks.tenant_id = :u",
+    auto rows = executed(db,
+        "SELECT id FROM probes WHERE tenant_id = :t UNION "
+        "SELECT probe_id FROM check_probes JOIN checks ON "
+        "checks.id = check_id WHERE checks.tenant_id = :u",
         soci::use(tenant), soci::use(tenant), soci::into(probe));
-    rows.execute();
     while (rows.fetch())
         db.touch(probe, kind);
 }
@@ -159,12 +159,11 @@ std::vector<Registered> tenants_of(Transaction& db, std::int64_t organization)
     std::int64_t id = 0;
     boost::optional<std::int64_t> metrics;
     boost::optional<std::int64_t> logs;
-    soci::statement rows =
-        (db.sql().prepare << "SELECT id, metrics_instance, logs_instance FROM tenants WHERE org_id "
-                             "= :org AND id <> :operator ORDER BY id",
-            soci::use(organization), soci::use(operator_tenant), soci::into(id),
-            soci::into(metrics), soci::into(logs));
-    rows.execute();
+    auto rows = executed(db,
+        "SELECT id, metrics_instance, logs_instance FROM tenants WHERE org_id "
+        "= :org AND id <> :operator ORDER BY id",
+        soci::use(organization), soci::use(operator_tenant), soci::into(id), soci::into(metrics),
+        soci::into(logs));
     const auto optional = [](const boost::optional<std::int64_t>& value) {
         return value ? std::optional{*value} : std::nullopt;
     };
@@ -204,9 +203,8 @@ void apply_directory(Transaction& db, const Directory& directory)
 {
     std::vector<std::int64_t> ids;
     std::int64_t id = 0;
-    soci::statement rows = (db.sql().prepare << "SELECT id FROM tenants WHERE id <> :operator",
+    auto rows = executed(db, "SELECT id FROM tenants WHERE id <> :operator",
         soci::use(operator_tenant), soci::into(id));
-    rows.execute();
     while (rows.fetch())
         ids.push_back(id);
     for (const std::int64_t each : ids) {

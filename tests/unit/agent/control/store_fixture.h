@@ -112,12 +112,17 @@ inline Result<store::StoredCheck> add_check(
     });
 }
 
+inline std::size_t number_of_checks(Transaction& db, std::int64_t tenant)
+{
+    std::size_t number = 0;
+    store::each_check(db, tenant, [&](const store::StoredCheck&) { ++number; });
+    return number;
+}
+
 inline std::size_t number_of_checks(Memory& memory, std::int64_t tenant)
 {
     return memory
-        .read([&](Transaction& db) -> Result<std::size_t> {
-            return store::list_checks(db, tenant).size();
-        })
+        .read([&](Transaction& db) -> Result<std::size_t> { return number_of_checks(db, tenant); })
         .value();
 }
 
