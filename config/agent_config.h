@@ -124,7 +124,7 @@ struct PublisherConfig {
     std::size_t request_bytes = 64 << 10;  ///< compressed size at which a request is closed
     Milliseconds request_timeout = 5s;
     std::size_t max_queue_bytes = 4 << 20;  ///< in memory, per tenant and type
-    Milliseconds max_queue_age = 1h;        ///< without a journal
+    Milliseconds max_queue_age = 1h;        ///< of what is on no disk
     Milliseconds shutdown_flush = 5s;       ///< longest last flush at SIGTERM
     std::string ca_file;                    ///< empty: the system's trust store
     std::optional<std::string> proxy;       ///< absent: from the environment; empty: none

@@ -68,8 +68,8 @@ std::string render_findings(const Findings& findings, bool json)
     return out;
 }
 
-DoctorVerb::DoctorVerb(CLI::App& app, std::string default_config)
-    : config_file_{std::move(default_config)},
+DoctorVerb::DoctorVerb(CLI::App& app, std::string config_file)
+    : config_file_{std::move(config_file)},
       verb_{app.add_subcommand("doctor", "Try what the daemon will need, and say how to mend it")}
 {
     verb_->add_option("--config", config_file_, "Configuration file")

@@ -38,7 +38,7 @@ std::string render_findings(const Findings& findings, bool json);
 /// `sonde doctor`: tries what the daemon will need, each thing for real.
 class DoctorVerb {
 public:
-    DoctorVerb(CLI::App& app, std::string default_config);
+    DoctorVerb(CLI::App& app, std::string config_file);
 
     bool parsed() const;
     int run() const;  ///< @return the exit status: failure when something is bad

@@ -149,6 +149,7 @@ struct Control::State {
     asio::awaitable<void> prune_log();
     asio::awaitable<void> count_stored();
     asio::awaitable<void> note_tokens();
+    asio::awaitable<void> note_used_tokens();
 
     asio::any_io_executor loop;
     asio::thread_pool& workers;
@@ -271,6 +272,18 @@ asio::awaitable<void> Control::State::count_stored()
         metrics.stored(*totals);
 }
 
+asio::awaitable<void> Control::State::note_used_tokens()
+{
+    const auto used = api.take_used_tokens();
+    if (used.empty())
+        co_return;
+    auto note = [&used](Transaction& db) -> Result<> {
+        store::note_used(db, used);
+        return {};
+    };
+    (void)co_await store.presence(note);  // a failure is logged there
+}
+
 /// Beside the requests, none of which waits for it.
 asio::awaitable<void> Control::State::note_tokens()
 {
@@ -278,14 +291,8 @@ asio::awaitable<void> Control::State::note_tokens()
     for (;;) {
         timer.expires_after(note_tokens_every);
         co_await timer.async_wait(asio::use_awaitable);
-        const auto used = api.take_used_tokens();
-        if (used.empty())
-            continue;
-        auto note = [&used](Transaction& db) -> Result<> {
-            store::note_used(db, used);
-            return {};
-        };
-        (void)co_await store.presence(note);
+        auto noting = note_used_tokens();
+        co_await std::move(noting);
     }
 }
 
@@ -375,12 +382,8 @@ asio::awaitable<void> Control::stop()
         return {};
     };
     (void)co_await s.store.presence(end);
-    const auto used = s.api.take_used_tokens();
-    auto note = [&used](Transaction& db) -> Result<> {
-        store::note_used(db, used);
-        return {};
-    };
-    (void)co_await s.store.presence(note);
+    auto noting = s.note_used_tokens();
+    co_await std::move(noting);
     co_await net::on_worker(s.connections, [&s] {
         s.store.close();
         return true;

@@ -116,9 +116,10 @@ TEST_SUITE("replicas/two")
         here.writers->start();
         here.writers->await_acknowledged(40);
         CHECK(here.replicas[1]->stop() == 0);
-        CHECK(here.database.sql("SELECT count(*) FROM probes WHERE lease_session <> 0 AND "
-                                "lease_owner = '" +
-                                owner + "'") == "0");
+        const auto kept = here.database.sql(
+            "SELECT count(*) FROM probes WHERE lease_session <> 0 AND lease_owner = '" + owner +
+            "'");
+        CHECK_MESSAGE(kept == "0", here.replicas[1]->log());
         here.writers->await_acknowledged(40);
         here.is_consistent(0);
     }

@@ -10,10 +10,12 @@ using tests::CliFixture;
 namespace {
 
 constexpr std::int64_t now_ms = 1'700'000'000'000;
-constexpr exporters::TenantKey tenant{exporters::Origin::api, 7};
+constexpr exporters::TenantKey of_api{exporters::Origin::api, 7};
+constexpr exporters::TenantKey of_file{exporters::Origin::file, 7};
 
-/// A journal in which three runs wait, and one is missing.
-std::unique_ptr<Journal> filled(const std::string& directory)
+/// A journal in which three runs of a tenant wait, and one is missing.
+std::unique_ptr<Journal> filled(
+    const std::string& directory, const exporters::TenantKey& tenant = of_api)
 {
     auto opened = Journal::open({.directory = directory}, now_ms);
     REQUIRE(opened.has_value());
@@ -104,6 +106,23 @@ TEST_CASE("sonde queue drop: only what was meant, and not under a running agent"
         }
     CHECK(removed == 3);
     CHECK(drop({"--older-than", "1h", "--yes"}).out == "3 records dropped\n");
+}
+
+TEST_CASE("sonde queue drop: a number that two tenants have is not enough")
+{
+    CliFixture fixture;
+    const std::string directory = fixture.folder.path("journal");
+    filled(directory, of_api);
+    filled(directory, of_file);
+    const auto drop = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"queue", "drop", "--directory", directory, "--yes"});
+        return fixture.sonde(std::move(words));
+    };
+    const auto refused = drop({"--tenant", "7"});
+    CHECK(refused.status == 1);
+    CHECK(refused.error.find("give --origin") != std::string::npos);
+    CHECK(drop({"--tenant", "7", "--origin", "file"}).out == "6 records dropped\n");
+    CHECK(drop({"--tenant", "7"}).out == "6 records dropped\n");  // one is left
 }
 
 TEST_CASE("sonde queue: no journal there")
