@@ -1,7 +1,8 @@
 #include "agent/control/store/audit.h"
 
+#include "agent/control/store/connection.h"
+
 #include <fmt/format.h>
-#include <soci/soci.h>
 
 namespace sonde::control::store {
 

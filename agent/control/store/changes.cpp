@@ -11,8 +11,9 @@ namespace sonde::control::store {
 ChangeState change_state(Transaction& db)
 {
     ChangeState state;
-    db.sql() << "SELECT value, pruned FROM change_counter WHERE id = 1", soci::into(state.version),
-        soci::into(state.pruned);
+    executed(db, "SELECT value, pruned FROM change_counter WHERE id = 1", soci::into(state.version),
+        soci::into(state.pruned))
+        .fetch();
     return state;
 }
 

@@ -1,6 +1,7 @@
 #include "agent/control/store/dialect.h"
 
 #include "agent/base/text.h"
+#include "agent/control/store/connection.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -71,10 +72,10 @@ public:
     bool has_replicas() const override { return false; }
     std::size_t connections() const override { return std::numeric_limits<std::size_t>::max(); }
 
-    std::unique_ptr<soci::session> connect() const override
+    std::unique_ptr<Connection> connect() const override
     {
-        auto sql = std::make_unique<soci::session>(
-            soci::sqlite3, fmt::format("db=\"{}\" timeout=5", file_));
+        auto sql =
+            std::make_unique<Connection>(soci::sqlite3, fmt::format("db=\"{}\" timeout=5", file_));
         std::string mode;
         *sql << "PRAGMA busy_timeout = 5000";
         *sql << "PRAGMA foreign_keys = ON";
@@ -147,9 +148,9 @@ public:
     bool has_replicas() const override { return true; }
     std::size_t connections() const override { return connections_; }
 
-    std::unique_ptr<soci::session> connect() const override
+    std::unique_ptr<Connection> connect() const override
     {
-        auto sql = std::make_unique<soci::session>(soci::postgresql, target_);
+        auto sql = std::make_unique<Connection>(soci::postgresql, target_);
         // libpq would write what a server says when it ends a connection to standard error.
         PQsetNoticeProcessor(connection_of(*sql), [](void*, const char*) {}, nullptr);
         // The lines below the first ("DETAIL: Key (…)=(…)") hold what is in rows.
@@ -159,6 +160,7 @@ public:
         *sql << "SET client_min_messages = warning; SET synchronous_commit = on; "
                 "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
                 "SET idle_in_transaction_session_timeout = '10s'";
+        sql->keeps_statements = true;
         return sql;
     }
 

@@ -16,6 +16,8 @@ struct pg_conn;
 
 namespace sonde::control {
 
+class Connection;
+
 /// Where the memory of the API is: `control.database`.
 struct Database {
     std::string file;      ///< of SQLite; unused with a URL
@@ -53,7 +55,7 @@ public:
     virtual bool has_replicas() const = 0;        ///< other processes may write, too
     virtual std::size_t connections() const = 0;  ///< the most at a time
 
-    virtual std::unique_ptr<soci::session> connect() const = 0;
+    virtual std::unique_ptr<Connection> connect() const = 0;
     virtual void begin(soci::session& sql, Access access) const = 0;
     /// Microseconds since the epoch. Replicas share the clock of their database.
     virtual std::int64_t now_us(soci::session& sql) const = 0;

@@ -2,6 +2,7 @@
 
 #include "agent/base/log.h"
 #include "agent/control/store/changes.h"
+#include "agent/control/store/connection.h"
 
 #include <libpq-fe.h>
 #include <poll.h>

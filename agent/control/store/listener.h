@@ -38,7 +38,7 @@ private:
     Feed& feed_;
     std::function<void(bool)> healthy_;
     int stop_;  // an eventfd: written once
-    std::unique_ptr<soci::session> sql_;
+    std::unique_ptr<Connection> sql_;
     std::int64_t seen_ = 0;
     std::thread thread_;
 };

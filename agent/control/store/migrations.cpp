@@ -1,8 +1,7 @@
 #include "agent/control/store/migrations.h"
 
 #include "agent/control/store/checks.h"
-
-#include <soci/soci.h>
+#include "agent/control/store/connection.h"
 
 #include <span>
 #include <string>

@@ -373,9 +373,9 @@ std::optional<std::int64_t> probe_of_token(Transaction& db, std::string_view pre
     const std::string raw = sha256_hex(presented);
     const std::string other = decoded ? sha256_hex(*decoded) : raw;
     std::int64_t id = 0;
-    db.sql() << "SELECT id FROM probes WHERE token_digest IN (:a, :b)", soci::use(raw),
-        soci::use(other), soci::into(id);
-    return db.sql().got_data() ? std::optional{id} : std::nullopt;
+    auto rows = executed(db, "SELECT id FROM probes WHERE token_digest IN (:a, :b)", soci::use(raw),
+        soci::use(other), soci::into(id));
+    return rows.fetch() ? std::optional{id} : std::nullopt;
 }
 
 }  // namespace sonde::control::store

@@ -1,6 +1,7 @@
 #include "agent/control/store/store.h"
 
 #include "agent/base/log.h"
+#include "agent/control/store/connection.h"
 #include "agent/control/store/listener.h"
 #include "agent/control/store/migrations.h"
 #include "agent/control/store/sessions.h"
@@ -43,7 +44,7 @@ struct Store::Pool {
     std::unique_ptr<Dialect> dialect;
     std::mutex mutex;  // of the next two: workers take and give back
     std::size_t in_use = 0;
-    std::vector<std::unique_ptr<soci::session>> idle;
+    std::vector<std::unique_ptr<Connection>> idle;
     std::condition_variable given_back;
     std::mutex writing;  // SQLite has one writer; waiting here is fair and silent
     std::atomic<bool> healthy{false};
@@ -78,7 +79,7 @@ public:
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    soci::session& connected()
+    Connection& connected()
     {
         if (!session_)
             session_ = pool_.dialect->connect();
@@ -97,7 +98,7 @@ public:
 private:
     Pool& pool_;
     std::unique_lock<std::mutex> writing_;
-    std::unique_ptr<soci::session> session_;
+    std::unique_ptr<Connection> session_;
 };
 
 Store::Store(asio::thread_pool& workers, Feed& feed)

@@ -121,9 +121,9 @@ std::optional<pb::Tenant> find_tenant(Transaction& db, std::int64_t id)
     std::int64_t modified = 0;
     if (id == operator_tenant)
         return std::nullopt;
-    db.sql() << "SELECT body, created_us, modified_us FROM tenants WHERE id = :id", soci::use(id),
-        soci::into(body), soci::into(created), soci::into(modified);
-    if (!db.sql().got_data())
+    auto rows = executed(db, "SELECT body, created_us, modified_us FROM tenants WHERE id = :id",
+        soci::use(id), soci::into(body), soci::into(created), soci::into(modified));
+    if (!rows.fetch())
         return std::nullopt;
     pb::Tenant tenant;
     from_column(db, body, tenant);

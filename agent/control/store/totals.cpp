@@ -1,8 +1,7 @@
 #include "agent/control/store/totals.h"
 
+#include "agent/control/store/connection.h"
 #include "agent/control/store/transaction.h"
-
-#include <soci/soci.h>
 
 namespace sonde::control::store {
 

@@ -2,8 +2,7 @@
 
 #include "agent/base/log.h"
 #include "agent/control/store/changes.h"
-
-#include <soci/soci.h>
+#include "agent/control/store/connection.h"
 
 namespace sonde::control {
 namespace {
@@ -12,8 +11,7 @@ constexpr log::Logger logger{"control"};
 
 }  // namespace
 
-Transaction::Transaction(
-    soci::session& sql, const Dialect& dialect, const Seal& seal, Access access)
+Transaction::Transaction(Connection& sql, const Dialect& dialect, const Seal& seal, Access access)
     : sql_{sql}, dialect_{dialect}, seal_{seal}
 {
     dialect_.begin(sql_, access);

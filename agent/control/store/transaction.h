@@ -31,12 +31,12 @@ struct Change {
 class Transaction {
 public:
     /// @throws std::exception when the database does not answer.
-    Transaction(soci::session& sql, const Dialect& dialect, const Seal& seal, Access access);
+    Transaction(Connection& sql, const Dialect& dialect, const Seal& seal, Access access);
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
 
-    soci::session& sql() { return sql_; }
+    Connection& sql() { return sql_; }
     const Seal& seal() const { return seal_; }
     /// The database's time when it was first asked for; the same for all of the transaction.
     std::int64_t now_us() const;
@@ -54,7 +54,7 @@ public:
     void commit();
 
 private:
-    soci::session& sql_;
+    Connection& sql_;
     const Dialect& dialect_;
     const Seal& seal_;
     mutable std::optional<std::int64_t> now_us_;

@@ -1,7 +1,6 @@
 // Which calls leave a trace (spec 04 §13.7).
+#include "agent/control/store/connection.h"
 #include "tests/unit/agent/control/api_fixture.h"
-
-#include <soci/soci.h>
 
 using namespace sonde;
 using namespace sonde::tests;

@@ -1,9 +1,9 @@
 // The change log: who follows it misses nothing.
 #include "agent/control/store/changes.h"
+#include "agent/control/store/connection.h"
 #include "tests/unit/agent/control/store_fixture.h"
 
 #include <fmt/format.h>
-#include <soci/soci.h>
 
 #include <array>
 #include <atomic>

@@ -1,10 +1,10 @@
 // Databases of other versions of the program.
 #include "agent/control/store/changes.h"
+#include "agent/control/store/connection.h"
 #include "agent/control/store/migrations.h"
 #include "tests/unit/agent/control/store_fixture.h"
 
 #include <fmt/format.h>
-#include <soci/soci.h>
 #include <sqlite3.h>
 
 #include <set>

@@ -1,10 +1,10 @@
 // Public probes, which come from the directory, and tenants, which follow it.
 #include "agent/control/directory.h"
 #include "agent/control/secrets.h"
+#include "agent/control/store/connection.h"
 #include "tests/unit/agent/control/store_fixture.h"
 
 #include <soci/postgresql/soci-postgresql.h>
-#include <soci/soci.h>
 
 #include <stdexcept>
 #include <utility>

@@ -1,9 +1,9 @@
 // The store on both databases.
+#include "agent/control/store/statement.h"
 #include "tests/unit/agent/control/store_fixture.h"
 
 #include <fmt/format.h>
 #include <soci/postgresql/soci-postgresql.h>
-#include <soci/soci.h>
 
 #include <exception>
 #include <filesystem>
@@ -148,6 +148,34 @@ TEST_SUITE("agent/control/store")
             CHECK(memory.store.write_now(age).has_value());
             note();
             CHECK(used() >= issued);
+        });
+    }
+
+    TEST_CASE("a statement is prepared once for its connection, and may run within itself")
+    {
+        on_both([](const TestDatabase& database) {
+            Memory memory{database};
+            const std::string text =
+                "SELECT n FROM (SELECT 1 AS n UNION SELECT 2) AS numbers WHERE n <= :most "
+                "ORDER BY n";
+            auto work = [&](Transaction& db) -> Result<> {
+                for (const int most : {2, 1}) {
+                    CAPTURE(most);
+                    int sum = 0;
+                    int outer = 0;
+                    int inner = 0;
+                    auto rows = store::executed(db, text, soci::use(most), soci::into(outer));
+                    while (rows.fetch()) {
+                        auto again = store::executed(db, text, soci::use(outer), soci::into(inner));
+                        while (again.fetch())
+                            sum += 10 * outer + inner;
+                    }
+                    CHECK(sum == (most == 2 ? 11 + 21 + 22 : 11));
+                }
+                CHECK(db.sql().kept.size() == (database.url().empty() ? 0 : 1));
+                return {};
+            };
+            CHECK(memory.store.write_now(work).has_value());
         });
     }
 

@@ -1,8 +1,7 @@
 // What agents say of their runs, and what is billed for it (spec 01 §11.1).
+#include "agent/control/store/connection.h"
 #include "agent/control/store/telemetry.h"
 #include "tests/unit/agent/control/plane.h"
-
-#include <soci/soci.h>
 
 using namespace sonde;
 using namespace sonde::tests;
