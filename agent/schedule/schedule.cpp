@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace sonde::schedule {
@@ -236,17 +237,27 @@ void Schedule::State::step(nanoseconds size)
     collect_due(clock.now());
     clock.follow(size);
     started += size;
+    std::map<std::uint64_t, int> renamed;  // runs of a job that wait
+    const auto rename = [&](const Job& job, Time& due) {
+        due = std::chrono::round<milliseconds>(due + size);
+        ++renamed[job.number];
+    };
     for (const Ready& waiting : ready)
-        *waiting.job->due += size;
+        rename(*waiting.job, *waiting.job->due);
     for (const auto& [number, job] : by_number) {
         job->last_due += size;
         if (job->pending)
-            *job->pending += size;
+            rename(*job, *job->pending);
     }
     repeats.step(size, clock.now());
-    for (const auto& [number, left_out] : runs.step(size, clock.now())) {
+    for (auto [number, left_out] : runs.step(size, clock.now())) {
+        const Job& job = *by_number.at(number);
+        // Renamed runs are those of the last points left out: the first are nobody's any more.
+        const nanoseconds earlier = renamed[number] * milliseconds{job.check.frequency()};
+        left_out.from -= earlier;
+        left_out.to -= earlier;
         metrics.skipped.Increment(static_cast<double>(left_out.times));
-        record(*by_number.at(number), left_out, GapReason::not_running);
+        record(job, left_out, GapReason::not_running);
     }
     metrics.clock_steps.Increment();
     logger.warning("the wall clock was set; the checks follow it",

@@ -306,6 +306,32 @@ TEST_SUITE("agent/schedule/schedule")
         CHECK(runs_of(1) == Times{3000, 3'613'000});
     }
 
+    TEST_CASE_FIXTURE(
+        ScheduleFixture, "due as the clock is set: the run has the new time, the gap the old")
+    {
+        put(check(1, 10s, 3s));
+        clocks.wall += 1h - 1us;
+        advance(3s);
+        CHECK(gaps() == Gaps{"not_running 3000..3593000 360"});
+        advance(10s + 1ms);
+        CHECK(runs_of(1) == Times{3'603'000, 3'613'000});
+    }
+
+    TEST_CASE_FIXTURE(ScheduleFixture, "the clock is set while a run waits for the one before it")
+    {
+        put(slow_check(1, 10s, 3s));
+        advance(3s, 1);
+        advance(10s, 1);
+        clocks.wall += 1h;
+        settle(1);
+        CHECK(gaps() == Gaps{"not_running 13000..3603000 360"});
+        slow.release();
+        settle(1);
+        slow.release();
+        settle();
+        CHECK(runs_of(1) == Times{3000, 3'613'000});
+    }
+
     TEST_CASE_FIXTURE(ScheduleFixture, "ten thousand checks are put, replaced and known")
     {
         for (int round = 0; round < 2; ++round)
