@@ -33,12 +33,14 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <google/protobuf/stubs/logging.h>
 #include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <sstream>
 #include <utility>
 
 namespace sonde {
@@ -86,6 +88,7 @@ struct Daemon::Parts {
     void apply(config::AgentConfig wanted);
     void change_token();
     std::chrono::milliseconds step_aside();
+    void tell_state() const;
     asio::awaitable<void> stop();
     status::Actions actions();
     std::string not_ready() const;
@@ -98,7 +101,7 @@ struct Daemon::Parts {
     prometheus::Registry registry;
     net::TaskGroup tasks{loop.get_executor()};
     asio::signal_set ending{loop, SIGINT, SIGTERM};
-    asio::signal_set orders{loop, SIGHUP, SIGUSR1};
+    asio::signal_set orders{loop, SIGHUP, SIGUSR1, SIGUSR2};
 
     std::unique_ptr<net::Resolver> resolver = net::make_resolver(loop.get_executor());
     net::CurlMulti curl{loop.get_executor()};
@@ -263,6 +266,8 @@ asio::awaitable<void> Daemon::Parts::obey_signals()
         const int number = co_await orders.async_wait(asio::use_awaitable);
         if (number == SIGUSR1)
             step_aside();
+        else if (number == SIGUSR2)
+            tell_state();
         else
             reloads.order();
     }
@@ -349,6 +354,20 @@ std::chrono::milliseconds Daemon::Parts::step_aside()
         return std::chrono::milliseconds{0};
     link->step_aside(config.api->step_aside);
     return config.api->step_aside;
+}
+
+/// For whoever has a shell on the host and no way to the status server: how it stands, and what
+/// `/metrics` has but zeros.
+void Daemon::Parts::tell_state() const
+{
+    const std::string why_not = not_ready();
+    logger.info("state", {{"checks", schedule->size()}, {"on_time", schedule->on_time()},
+                             {"ready", why_not.empty() ? "yes" : why_not}});
+    std::istringstream samples{
+        prometheus::TextSerializer{}.Serialize(status::own_families(registry))};
+    for (std::string sample; std::getline(samples, sample);)
+        if (!sample.starts_with('#') && !sample.ends_with(" 0"))
+            logger.info("state", {{"sample", sample}});
 }
 
 /// In reverse: no new orders, no new runs, a last flush. The control plane of this process goes

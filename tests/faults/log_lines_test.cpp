@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <csignal>
 #include <sstream>
 
 using namespace sonde;
@@ -41,6 +42,26 @@ TEST_CASE("text that is not UTF-8: protobuf's complaint is a line of the log, an
     for (std::string line; std::getline(lines, line);)
         CHECK_MESSAGE(nlohmann::json::accept(line), line);
     CHECK_FALSE(program.said("google/protobuf"));
+}
+
+TEST_CASE("SIGUSR2: how it stands is told in the log, and it goes on")
+{
+    tests::Program program;
+    program.configure(program.head() + "probe: {name: Here, region: TEST}\n"
+                                       "checks: [{job: a, target: \"127.0.0.1:1\", frequency: "
+                                       "1000, timeout: 1000, settings: {tcp: {}}}]\n");
+    program.start();
+    const auto runs = [&] { return program.metric("sm_agent_scraper_operations_total"); };
+    tests::await("a run", [&] { return runs() > 0; });
+    const double before = runs();
+    program.signal(SIGUSR2);
+    tests::await("the state is told:\n" + program.log(), [&] {
+        return program.said(R"("checks":1,"on_time":true,"ready":"yes")") &&
+               program.said(R"("sample":"sm_agent_scraper_operations_total{)") &&
+               program.said(R"("sample":"process_start_time_seconds )");
+    });
+    tests::await("another run", [&] { return runs() > before; });
+    CHECK(program.stop() == 0);
 }
 
 TEST_SUITE_END();
