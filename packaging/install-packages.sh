@@ -10,7 +10,7 @@ build=(g++ cmake ninja-build pkg-config ccache mold git ca-certificates
     libsoci-sqlite3-4.0 libsoci-postgresql4.0 libsqlite3-dev libpq-dev libldns-dev libsodium-dev
     zlib1g-dev libbrotli-dev)
 test=(victoria-metrics prometheus prometheus-blackbox-exporter nginx-light knot openssl iproute2 procps
-    postgresql sqlite3 python3-jsonschema)
+    postgresql sqlite3 python3-jsonschema libfaketime)
 demo=(victoria-metrics nginx-light knot openssl curl jq procps python3)
 fuzz=(clang-19 libclang-rt-19-dev)
 bench=(prometheus-blackbox-exporter nginx-light knot openssl util-linux iproute2)

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace sonde::tests {
 
@@ -20,7 +21,7 @@ public:
     PushReceiver remote;
     PushReceiver target;  ///< what the checks connect to; nothing is ever wrong with it
 
-    void start() { program_.start(); }
+    void start(const std::vector<std::string>& environment = {}) { program_.start(environment); }
     void kill() { program_.kill(); }
     int stop() { return program_.stop(); }
     void freeze() const;
