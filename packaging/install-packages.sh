@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config ccache mold git ca-certificates
     libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libyaml-cpp-dev doctest-dev
     nlohmann-json3-dev libspdlog-dev libfmt-dev libcli11-dev libre2-dev libsnappy-dev libsoci-dev
     libsoci-sqlite3-4.0 libsoci-postgresql4.0 libsqlite3-dev libpq-dev libldns-dev libsodium-dev
-    zlib1g-dev libbrotli-dev)
+    zlib1g-dev libbrotli-dev libmimalloc-dev)
 test=(victoria-metrics prometheus prometheus-blackbox-exporter nginx-light knot openssl iproute2 procps
     postgresql sqlite3 python3-jsonschema libfaketime)
 demo=(victoria-metrics nginx-light knot openssl curl jq procps python3)

@@ -1,7 +1,11 @@
 #include "agent/base/memory.h"
 
 #include <link.h>
+#ifdef SONDE_MIMALLOC
+#include <mimalloc.h>
+#else
 #include <malloc.h>
+#endif
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,12 +35,18 @@ int release_segments(dl_phdr_info* object, std::size_t, void*)
 
 void share_arenas()
 {
+#ifndef SONDE_MIMALLOC  // its heaps are small, and what another thread frees goes back to them
     ::mallopt(M_ARENA_MAX, 2);
+#endif
 }
 
 void release_startup_pages()
 {
+#ifdef SONDE_MIMALLOC
+    ::mi_collect(true);
+#else
     ::malloc_trim(0);
+#endif
     ::dl_iterate_phdr(release_segments, nullptr);
 }
 

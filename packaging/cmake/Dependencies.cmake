@@ -13,6 +13,10 @@ find_package(Snappy REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(brotlidec REQUIRED IMPORTED_TARGET GLOBAL libbrotlidec)
 
+if(SONDE_MIMALLOC)
+    find_package(mimalloc 2.0 REQUIRED)
+endif()
+
 find_package(Boost 1.81 REQUIRED)
 add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)  # agent/base/asio.cpp
 find_package(OpenSSL 3.0 REQUIRED)

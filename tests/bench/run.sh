@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What our checks cost, and how true their times are, beside Debian's blackbox_exporter:
 #   tests/bench/run.sh checks|truth|soak|fleet|control [--no-install] [--keep DIR]
-#     checks        CPU per check, checks per second and memory, by kind (80 s)
+#     checks        CPU per check, checks per second and memory, by kind (2 min)
 #     truth         reported times against true ones: idle, beside a CPU hog, at 80 % of capacity, in a fleet (4 min)
 #     soak          a thousand HTTP checks at once, then 100,000 of all kinds: memory, descriptors (2 min)
 #     fleet         100 to 50,000 checks in one daemon: lateness, processor time, memory (8 min)
