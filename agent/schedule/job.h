@@ -16,6 +16,12 @@
 
 namespace sonde::schedule {
 
+/// A time at which a check is to run.
+struct DueTime {
+    Time name;    ///< what its result or gap will be called, by the wall clock as it came due
+    Time moment;  ///< the same by the wall clock of now, which may have been set since
+};
+
 /// A version of a check from its arrival to its replacement or end. A new version is a new job: the
 /// old one may still be running (spec 01 §10).
 struct Job {
@@ -41,12 +47,12 @@ struct Job {
     bool repeatable = false;
     std::int64_t last_published_ms = 0;
     std::string_view unable;  ///< reason of the collector error of the last run; empty: none
-    Time last_due{};
+    Time last_due{};  ///< the moment of it
 
     bool running = false;  ///< started, or waiting for a place among those in flight
     /// When the run in progress, or waiting for a place, was due; absent once it is accounted for.
-    std::optional<Time> due;
-    std::optional<Time> pending;  ///< it came due while running: the first such time
+    std::optional<DueTime> due;
+    std::optional<DueTime> pending;  ///< it came due while running: the first such time
     bool ended = false;
 
     bool can_run() const { return prepared.kind != nullptr; }

@@ -51,14 +51,14 @@ asio::awaitable<void> Schedule::State::run(JobPtr job, Late cause)
 
 void Schedule::State::begin(Job& job, Late cause)
 {
-    const auto late = clock.now() - *job.due;
+    const auto late = clock.now() - job.due->moment;
     metrics.lateness.Observe(std::chrono::duration<double>(late).count());
     if (late > still_on_time)
         metrics.late(cause).Increment();
     if (job.operations == nullptr)
         job.operations = &metrics.operations.Add(labels_of(job));
     job.operations->Increment();
-    job.last_due = *job.due;
+    job.last_due = job.due->moment;
 }
 
 /// A run whose end nobody foresaw has no result and tells nothing of the target, but its check goes
@@ -138,7 +138,8 @@ void Schedule::State::conclude(Job& job, const checkers::Report& report)
     if (completed)
         completed(job.check, job.tenant, report.duration_seconds);
     const std::string execution_id = new_execution_id();
-    const PublishContext context{job.labels, job.tenant, job.key(), to_ms(*job.due), execution_id};
+    const PublishContext context{
+        job.labels, job.tenant, job.key(), to_ms(job.due->name), execution_id};
     auto payload = to_payload(report, context, job.series);
     job.last_published_ms = std::max(job.last_published_ms, payload.timestamp_ms);
     job.last = republished(payload, payload.timestamp_ms);
@@ -203,13 +204,13 @@ void Schedule::State::end_series(Job& job)
 void Schedule::State::lose(Job& job, GapReason reason)
 {
     if (const auto due = std::exchange(job.due, std::nullopt))
-        record(job, {*due, *due, 1}, reason);
+        record(job, {due->name, due->name, 1}, reason);
 }
 
 void Schedule::State::lose_pending(Job& job, GapReason reason)
 {
     if (const auto due = std::exchange(job.pending, std::nullopt))
-        record(job, {*due, *due, 1}, reason);
+        record(job, {due->name, due->name, 1}, reason);
 }
 
 void Schedule::State::record(

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 namespace sonde::schedule {
@@ -166,7 +165,7 @@ bool Schedule::on_time()
     const Time now = s.look();
     s.collect_due(now);  // after a suspension it is nobody's fault that this has not happened yet
     return std::none_of(s.ready.begin(), s.ready.end(), [&](const State::Ready& waiting) {
-        return now - *waiting.job->due > milliseconds{waiting.job->check.frequency()};
+        return now - waiting.job->due->moment > milliseconds{waiting.job->check.frequency()};
     });
 }
 
@@ -221,43 +220,33 @@ nanoseconds Schedule::State::sleep_time() const
     return std::clamp<nanoseconds>(left, 0ns, timings.longest_sleep);
 }
 
-/// The time, after the timetables have followed a step of the wall clock.
+/// The time, after the timetables have followed a step of the wall clock, in whole milliseconds: by
+/// less the two clocks differ for being read one after the other.
 Time Schedule::State::look()
 {
     const nanoseconds ahead = clock.ahead();
     if (std::chrono::abs(ahead) > timings.step)
-        step(ahead);
+        step(std::chrono::round<milliseconds>(ahead));
     return clock.now();
 }
 
-/// What came due by the clock of before runs, and with what waits keeps its moment under the new
-/// clock's name of it; a run that has begun keeps the time it began with.
+/// What came due by the clock of before keeps the name that this had for it, begun or not.
 void Schedule::State::step(nanoseconds size)
 {
     collect_due(clock.now());
     clock.follow(size);
     started += size;
-    std::map<std::uint64_t, int> renamed;  // runs of a job that wait
-    const auto rename = [&](const Job& job, Time& due) {
-        due = std::chrono::round<milliseconds>(due + size);
-        ++renamed[job.number];
-    };
     for (const Ready& waiting : ready)
-        rename(*waiting.job, *waiting.job->due);
+        waiting.job->due->moment += size;
     for (const auto& [number, job] : by_number) {
         job->last_due += size;
         if (job->pending)
-            rename(*job, *job->pending);
+            job->pending->moment += size;
     }
     repeats.step(size, clock.now());
-    for (auto [number, left_out] : runs.step(size, clock.now())) {
-        const Job& job = *by_number.at(number);
-        // Renamed runs are those of the last points left out: the first are nobody's any more.
-        const nanoseconds earlier = renamed[number] * milliseconds{job.check.frequency()};
-        left_out.from -= earlier;
-        left_out.to -= earlier;
+    for (const auto& [number, left_out] : runs.step(size, clock.now())) {
         metrics.skipped.Increment(static_cast<double>(left_out.times));
-        record(job, left_out, GapReason::not_running);
+        record(*by_number.at(number), left_out, GapReason::not_running);
     }
     metrics.clock_steps.Increment();
     logger.warning("the wall clock was set; the checks follow it",
@@ -280,11 +269,11 @@ void Schedule::State::come_due(const JobPtr& job, const Timetable::Due& due, Tim
         record(*job, due.missed, GapReason::not_running);
     }
     if (!std::exchange(job->running, true)) {
-        job->due = due.at;
+        job->due = {due.at, due.at};
         const bool late = now - due.at > still_on_time;
         ready.push_back({job, late ? std::optional{Late::loop} : std::nullopt, tick});
     } else if (!job->pending) {
-        job->pending = due.at;
+        job->pending = {due.at, due.at};
     } else {
         metrics.missed.Increment();
         record(*job, {due.at, due.at, 1}, GapReason::overrun);

@@ -48,8 +48,9 @@ struct Timings {
 };
 
 /// Runs every check at the points of its grid on the wall clock until it is removed. Every due time
-/// ends in exactly one way: as a published result, or in a gap that names the reason. Runs of one
-/// version of a check never overlap. Loop thread only.
+/// ends in exactly one way: as a published result, or in a gap that names the reason. (A wall clock
+/// that is set back comes to the same times again.) Runs of one version of a check never overlap.
+/// Loop thread only.
 class Schedule {
 public:
     Schedule(const asio::any_io_executor& loop, net::Services& net,
