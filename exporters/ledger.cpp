@@ -39,8 +39,10 @@ bool Ledger::missed(const Gap& gap)
         return enter(gap, key, any_distance);
     const auto newest = newest_.find(key);
     const bool is_next = newest != newest_.end() && newest->second->to_ms == last_run(*gap.check);
+    // Not farther: a run between them may be under way.
+    const std::int64_t reach_ms = is_next ? distance_of(*gap.check) : 0;
     tell(*gap.check, gap.from_ms, gap.to_ms, gap.runs);
-    return enter(gap, key, is_next ? any_distance : 0);
+    return enter(gap, key, reach_ms);
 }
 
 bool Ledger::lost(const Gap& gap)
@@ -48,13 +50,17 @@ bool Ledger::lost(const Gap& gap)
     const Key key{gap.check, gap.tenant, gap.reason, gap.samples, gap.events, true};
     if (!gap.check)
         return enter(gap, key, any_distance);
-    const auto told = told_.find(*gap.check);
-    std::int64_t step_ms = 0;
-    if (told != told_.end()) {
-        const auto& [last_ms, step, step_before] = told->second;
-        step_ms = step_before == 0 ? step : std::min(step, step_before);
-    }
-    return enter(gap, key, step_ms);
+    return enter(gap, key, distance_of(*gap.check));
+}
+
+/// How far apart two runs of a check are that have none between them; 0 while that is not known.
+std::int64_t Ledger::distance_of(CheckKey check) const
+{
+    const auto told = told_.find(check);
+    if (told == told_.end())
+        return 0;
+    const auto& [last_ms, step, step_before] = told->second;
+    return step_before == 0 ? step : std::min(step, step_before);
 }
 
 std::optional<std::int64_t> Ledger::last_run(CheckKey check) const

@@ -84,6 +84,7 @@ private:
         }
     };
 
+    std::int64_t distance_of(CheckKey check) const;
     bool enter(const Gap& gap, const Key& key, std::int64_t reach_ms);
     void remember(const Gap& gap, const Key& key);
     void tell(CheckKey check, std::int64_t from_ms, std::int64_t to_ms, std::uint64_t runs);

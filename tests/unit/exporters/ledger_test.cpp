@@ -41,7 +41,16 @@ TEST_CASE("neighbours of one reason and kind are one gap, others are not")
         Steps steps;
         std::vector<std::pair<std::int64_t, std::int64_t>> gaps;
     } rows[] = {
-        {"run after run", {missed(1, GapReason::overrun), missed(2, GapReason::overrun)}, {{1, 2}}},
+        {"run after run",
+            {published(1), missed(2, GapReason::overrun), missed(3, GapReason::overrun)}, {{2, 3}}},
+        {"run after run, how far apart is not known at first",
+            {missed(1, GapReason::overrun), missed(2, GapReason::overrun),
+                missed(3, GapReason::overrun)},
+            {{1, 1}, {2, 3}}},
+        {"one between them is still under way",
+            {published(1), published(2), missed(3, GapReason::not_running),
+                missed(5, GapReason::not_running), published(4)},
+            {{3, 3}, {5, 5}}},
         {"a run between",
             {missed(1, GapReason::overrun), published(2), missed(3, GapReason::overrun)},
             {{1, 1}, {3, 3}}},
