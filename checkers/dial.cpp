@@ -214,6 +214,14 @@ std::string_view deadline_cause(const Run& run)
     return run.phase;
 }
 
+std::string lateness_of(const Run& run)
+{
+    const std::chrono::duration<double> late = delay_of(run).least();
+    return fmt::format(": this probe was late itself, for {:.3g} s of it; it needs more of a core "
+                       "or fewer checks",
+        late.count());
+}
+
 bool has_route(const asio::ip::address& address)
 {
     if (address.is_unspecified())

@@ -42,6 +42,9 @@ std::string_view cause_of(
 /// resolver at all.
 std::string_view deadline_cause(const Run& run);
 
+/// What a message says of "local_exhausted" at the deadline: ": this probe was late itself, for …".
+std::string lateness_of(const Run& run);
+
 /// Whether this host has a way to `address` at all, asked of the kernel without sending a byte.
 bool has_route(const asio::ip::address& address);
 

@@ -111,10 +111,7 @@ Verdict timed_out(const Run& run)
     const auto cause = deadline_cause(run);
     std::string why;
     if (cause == "local_exhausted")
-        why =
-            fmt::format(": this probe was late itself, for {:.3g} s of it; it needs more of a core "
-                        "or fewer checks",
-                seconds_of(delay_of(run).least()));
+        why = lateness_of(run);
     else if (cause != run.phase)
         why = ": this probe hears of no resolver of /etc/resolv.conf";
     return Verdict::fail(

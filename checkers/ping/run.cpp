@@ -283,11 +283,13 @@ Verdict PingChecker::judge(Run& run, bool at_deadline) const
     }
     CheckLog::Fields fields;
     fields.emplace_back("err", at_deadline ? "context deadline exceeded" : "too few replies");
+    const bool late = at_deadline && deadline_cause(run) == "local_exhausted";
+    const char* const seen = received == 0 ? "no_reply" : "partial_reply";
     return fail(run, "failed to run ping", std::move(fields),
         Verdict::fail("icmp_loss",
-            fmt::format(
-                "{} of {} requests answered, {} needed", received, sent, settings_.required),
-            received == 0 ? "no_reply" : "partial_reply")
+            fmt::format("{} of {} requests answered, {} needed{}", received, sent,
+                settings_.required, late ? lateness_of(run) : ""),
+            late ? "local_exhausted" : seen)
             .with("sent", sent)
             .with("received", received)
             .with("required", settings_.required));

@@ -172,6 +172,18 @@ TEST_SUITE("checkers")
         CHECK(theirs.verdict.cause == "request");
     }
 
+    TEST_CASE_FIXTURE(LateLoop, "pings that we did not come to sending are not lost by the target")
+    {
+        const auto report = run("127.0.0.1", R"({"ping": {"packetCount": 3}})", turn / 4);
+        if (report.verdict.cause == "local_no_permission") {
+            MESSAGE("left out: this process may not ping");
+            return;
+        }
+        CHECK(report.verdict.code == "icmp_loss");
+        CHECK(report.verdict.cause == "local_exhausted");
+        CHECK(report.verdict.message.find("this probe was late itself") != std::string::npos);
+    }
+
     TEST_CASE_FIXTURE(tests::RunFixture, "what a run waits for costs it no time of ours")
     {
         ScriptedServer server{loop, {{{"\r\n\r\n", "HTTP/1.0 204 No Content\r\n\r\n"}}}};
