@@ -43,11 +43,11 @@ Process::Process(const std::vector<std::string>& command, std::string log_file,
     for (const std::string& word : command)
         arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
-    std::vector<char*> variables;
-    for (char** each = environ; *each; ++each)
-        variables.push_back(*each);
+    std::vector<char*> variables;  // of two of one name the first counts
     for (const std::string& each : environment)
         variables.push_back(const_cast<char*>(each.c_str()));
+    for (char** each = environ; *each; ++each)
+        variables.push_back(*each);
     variables.push_back(nullptr);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
