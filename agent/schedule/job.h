@@ -47,7 +47,7 @@ struct Job {
     bool repeatable = false;
     std::int64_t last_published_ms = 0;
     std::string_view unable;  ///< reason of the collector error of the last run; empty: none
-    Time last_due{};  ///< the moment of it
+    Time last_due{};          ///< the moment of it
 
     bool running = false;  ///< started, or waiting for a place among those in flight
     /// When the run in progress, or waiting for a place, was due; absent once it is accounted for.
