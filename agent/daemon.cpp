@@ -51,7 +51,7 @@ namespace asio = boost::asio;
 constexpr log::Logger logger{"main"};
 constexpr std::chrono::seconds last_words{1};  // for the last push of telemetry
 
-/// Gives back what was read, and the far more that reading it took: for a worker.
+/// Gives back what was read, and the far more that reading it took: for the thread that read it.
 auto tidying(std::shared_ptr<Reread> read)
 {
     return [read = std::move(read)]() mutable {
@@ -273,7 +273,8 @@ asio::awaitable<void> Daemon::Parts::obey_signals()
     }
 }
 
-/// Reads the file on a worker; what is applied of it is applied in turns with all else that runs.
+/// Reads the file on a thread that is there for it; what is applied of it is applied in turns with
+/// all else that runs.
 /// @return what kept the options from being applied, a line each: then nothing has changed.
 asio::awaitable<std::vector<std::string>> Daemon::Parts::reload()
 {
@@ -287,7 +288,8 @@ asio::awaitable<std::vector<std::string>> Daemon::Parts::reload()
         }
         return true;
     };
-    auto reading_it = net::on_worker(workers, std::move(reading));
+    asio::thread_pool reader{1};  // a worker's heap would keep what reading took
+    auto reading_it = net::on_worker(reader, std::move(reading));
     co_await std::move(reading_it);
     for (const std::string& warning : read->warnings)
         logger.warning("options", {{"warning", warning}});
@@ -304,8 +306,9 @@ asio::awaitable<std::vector<std::string>> Daemon::Parts::reload()
     own_metrics.reloaded(applied);
     notifier.ready();
     auto problems = std::move(read->problems);
-    auto tidying_it = net::on_worker(workers, tidying(std::move(read)));
+    auto tidying_it = net::on_worker(reader, tidying(std::move(read)));
     co_await std::move(tidying_it);
+    memory::release_free_pages();
     co_return problems;
 }
 

@@ -40,13 +40,18 @@ void share_arenas()
 #endif
 }
 
-void release_startup_pages()
+void release_free_pages()
 {
 #ifdef SONDE_MIMALLOC
     ::mi_collect(true);
 #else
     ::malloc_trim(0);
 #endif
+}
+
+void release_startup_pages()
+{
+    release_free_pages();
     ::dl_iterate_phdr(release_segments, nullptr);
 }
 
