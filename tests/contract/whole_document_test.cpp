@@ -9,18 +9,17 @@
 
 #include <map>
 #include <set>
+#include <string>
 
 namespace sonde::contract {
 namespace {
 
 using nlohmann::json;
 
-/// Statuses that no test of this program can bring about, and why.
-const std::map<std::string, std::string> unseen = {
-    {"500", "a defect"},
-    {"503", "the database does not answer: tests/replicas and unit_control stop it"},
-    {"429", "throttling is off unless an operator wants it"},
-};
+/// Answers that no test of this program can bring about: these operations ask the directory, or the
+/// description itself, which are in memory. They are documented like all others.
+const std::set<std::string> unseen = {
+    "describe 500", "describe 503", "viewerToken 500", "viewerToken 503", "describeApi 500"};
 
 constexpr std::size_t enough_of_one =
     40;  ///< answers that are looked at, of an operation and status
@@ -64,7 +63,7 @@ TEST_SUITE("contract/whole document")
         for (const auto& operation : document.operations())
             for (const auto& [status, response] : operation.definition.at("responses").items()) {
                 const std::string key = key_of(operation, std::stoi(status));
-                CHECK_MESSAGE((unseen.contains(status) || seen.contains(key)),
+                CHECK_MESSAGE((unseen.contains(key) || seen.contains(key)),
                     "never seen: " << key << " (this case needs all others before it)");
             }
 

@@ -26,6 +26,7 @@ public:
     std::string log() const { return sonde_->output(); }
     /// All that it has on disk, one file after the other, by name.
     std::string content_of_state() const;
+    std::string database_file() const { return folder_.path("state/control.db"); }
 
     /// SIGTERM. @return the exit status.
     int stop();

@@ -115,10 +115,12 @@ public:
 
     Failure judge(soci::session*, const std::exception& error) const override
     {
-        constexpr int constraint = 19;  // SQLITE_CONSTRAINT
+        constexpr int bad_statement = 1;  // SQLITE_ERROR
+        constexpr int constraint = 19;    // SQLITE_CONSTRAINT
         const auto* const failed = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-        const bool answers = failed ? failed->result() == constraint
-                                    : !dynamic_cast<const soci::soci_error*>(&error);
+        const bool answers =
+            failed ? failed->result() == bad_statement || failed->result() == constraint
+                   : !dynamic_cast<const soci::soci_error*>(&error);
         return {answers ? Failure::Kind::refused : Failure::Kind::away, why_of(error)};
     }
 
