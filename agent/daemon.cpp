@@ -360,17 +360,17 @@ std::chrono::milliseconds Daemon::Parts::step_aside()
 }
 
 /// For whoever has a shell on the host and no way to the status server: how it stands, and what
-/// `/metrics` has but zeros.
+/// `/metrics` has but zeros. It was asked for: the level that is the default must show it.
 void Daemon::Parts::tell_state() const
 {
     const std::string why_not = not_ready();
-    logger.info("state", {{"checks", schedule->size()}, {"on_time", schedule->on_time()},
-                             {"ready", why_not.empty() ? "yes" : why_not}});
+    logger.warning("state", {{"checks", schedule->size()}, {"on_time", schedule->on_time()},
+                                {"ready", why_not.empty() ? "yes" : why_not}});
     std::istringstream samples{
         prometheus::TextSerializer{}.Serialize(status::own_families(registry))};
     for (std::string sample; std::getline(samples, sample);)
         if (!sample.starts_with('#') && !sample.ends_with(" 0"))
-            logger.info("state", {{"sample", sample}});
+            logger.warning("state", {{"sample", sample}});
 }
 
 /// In reverse: no new orders, no new runs, a last flush. The control plane of this process goes

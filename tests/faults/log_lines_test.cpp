@@ -56,7 +56,8 @@ TEST_CASE("SIGUSR2: how it stands is told in the log, and it goes on")
     const double before = runs();
     program.signal(SIGUSR2);
     tests::await("the state is told:\n" + program.log(), [&] {
-        return program.said(R"("checks":1,"on_time":true,"ready":"yes")") &&
+        return program.said(
+                   R"({"level":"warn","program":"sonde","subsystem":"main","checks":1,"on_time":true,"ready":"yes")") &&
                program.said(R"("sample":"sm_agent_scraper_operations_total{)") &&
                program.said(R"("sample":"process_start_time_seconds )");
     });
