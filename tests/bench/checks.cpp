@@ -180,7 +180,7 @@ void Bench::compare(const Kind& kind)
         {"prometheus-blackbox-exporter", "--config.file=" + dir_ + "/blackbox.yml",
             "--web.listen-address=127.0.0.1:" + std::to_string(peer_port_), "--log.level=error"},
         1};
-    await_port(peer_port_);
+    await_port(peer_port_, peer);
     Comparison high;
     Comparison low;
     for (int round = 0; round < alternations; ++round)

@@ -117,16 +117,6 @@ void await_runs(const Process& process, std::uint16_t port, double number)
             process.let_work(100ms);
 }
 
-void await_daemon(std::uint16_t port)
-{
-    for (int attempt = 0; attempt < 20; ++attempt)  // reading 50 000 checks takes its time
-        try {
-            return await_port(port);
-        } catch (const std::exception&) {
-        }
-    throw std::runtime_error{"the daemon does not come up"};
-}
-
 void measure(const std::string& sonde, const std::string& dir, const Fleet& fleet)
 {
     std::filesystem::remove_all(dir + "/state");
@@ -135,7 +125,7 @@ void measure(const std::string& sonde, const std::string& dir, const Fleet& flee
     const auto port = static_cast<std::uint16_t>(std::stoi(lines_of(dir + "/fleet.port").at(0)));
     const auto began = Clock::now();
     Process process{{sonde, "run", "--config", dir + "/fleet.yaml"}, 1};
-    await_daemon(port);
+    await_port(port, process, 100s);  // reading 50 000 checks takes its time
     const double ready = std::chrono::duration<double>(Clock::now() - began).count();
     await_runs(process, port, fleet.checks * 0.05);
     const Page before{port};

@@ -51,16 +51,17 @@ std::string PeerConnection::get(const std::string& path)
     return std::move(response.body());
 }
 
-void await_port(std::uint16_t port)
+void await_port(std::uint16_t port, const Process& program, std::chrono::seconds patience)
 {
-    for (int attempt = 0; attempt < 500; ++attempt) {
+    const auto give_up = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < give_up) {
         asio::io_context loop;
         tcp::socket socket{loop};
         boost::system::error_code refused;
         socket.connect(loopback(port), refused);
         if (!refused)
             return;
-        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        program.let_work(std::chrono::milliseconds{10});
     }
     throw std::runtime_error{"nobody listens on port " + std::to_string(port)};
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/bench/process.h"
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -26,8 +28,10 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// Awaits until something listens there, for five seconds. @throws runtime_error.
-void await_port(std::uint16_t port);
+/// Awaits until the program listens there. @throws runtime_error when it ends before, or does not
+/// come up in time.
+void await_port(std::uint16_t port, const Process& program,
+    std::chrono::seconds patience = std::chrono::seconds{5});
 
 /// The value of a series of a text page, named as there: `probe_success`; negative: not there.
 double value_in(const std::string& page, const std::string& series);

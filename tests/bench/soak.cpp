@@ -75,7 +75,7 @@ bool many_at_once(const std::string& agent, const std::string& dir)
 {
     const std::string port = first_line(dir + "/slow.port");
     Process target{{agent.substr(0, agent.rfind('/')) + "/bench_target", port}, 0};
-    await_port(static_cast<std::uint16_t>(std::stoi(port)));
+    await_port(static_cast<std::uint16_t>(std::stoi(port)), target);
     Process process{{agent, "0"}, 1};
     process.ask("count 0 0 -");
     const std::size_t idle = process.descriptors();

@@ -106,7 +106,7 @@ Bench::Bench(std::string agent, std::string dir)
     const std::string beside = agent_.substr(0, agent_.rfind('/'));
     target_.emplace(
         std::vector<std::string>{beside + "/bench_target", std::to_string(slow_port_)}, 0);
-    await_port(slow_port_);
+    await_port(slow_port_, *target_);
     std::vector<DelayLine::Path> paths;  // the n-th different delay is that of path n
     for (const Cell& cell : empty())
         if (std::find(lengths_us_.begin(), lengths_us_.end(), cell.delay_us) == lengths_us_.end()) {
@@ -313,7 +313,7 @@ std::vector<Cell> Bench::theirs(Beside beside, double& use)
         {"prometheus-blackbox-exporter", "--config.file=" + dir_ + "/blackbox.yml",
             "--web.listen-address=127.0.0.1:" + std::to_string(peer_port_), "--log.level=error"},
         1};
-    await_port(peer_port_);
+    await_port(peer_port_, peer);
     const auto others = load_peer(peer, beside);
     forget_own_errors();
     const double before = peer.cpu_seconds();

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::int64_t period_ms = 1000;
 
-/// Due times of a check that stand in gaps of samples.
 std::set<std::int64_t> in_gaps(const std::vector<exporters::Gap>& gaps, std::int64_t check)
 {
     std::set<std::int64_t> out;
@@ -84,14 +83,19 @@ FaultyLife::Balance FaultyLife::balance() const
         [this](const std::string& name) { return remote.samples("probe_success", name); });
 }
 
-FaultyLife::Balance FaultyLife::balance(const Arrived& arrived_of) const
+std::set<std::int64_t> FaultyLife::missing(std::size_t check) const
 {
     const auto journal = exporters::Journal::inspect(directory() + "/journal");
     REQUIRE_MESSAGE(journal.has_value(), (journal ? "" : journal.error().message));
+    return in_gaps(journal->gaps, static_cast<std::int64_t>(check));
+}
+
+FaultyLife::Balance FaultyLife::balance(const Arrived& arrived_of) const
+{
     Balance balance;
     for (std::size_t i = 1; i <= checks_; ++i) {
         const auto arrived = arrived_of(job(i));
-        const auto missing = in_gaps(journal->gaps, static_cast<std::int64_t>(i));
+        const auto missing = this->missing(i);
         REQUIRE_MESSAGE(!arrived.empty(), log());
         auto first = arrived.begin()->first;
         auto last = arrived.rbegin()->first;

@@ -4,7 +4,9 @@
 #include "tests/support/push_receiver.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,8 @@ public:
         std::size_t contradicted = 0;  ///< both: delivered, and in a gap of samples
     };
     Balance balance() const;
+    /// Due times of a check that stand in gaps of samples.
+    std::set<std::int64_t> missing(std::size_t check) const;
     using Arrived = std::function<PushReceiver::Times(const std::string& job)>;
     Balance balance(const Arrived& arrived) const;
 

@@ -1,6 +1,5 @@
 // The real binary while somebody sets the host's clock: the runs go on, one a period, and what the
 // clock has passed over stands in a gap.
-#include "exporters/journal.h"
 #include "tests/faults/agent.h"
 
 #include <doctest/doctest.h>
@@ -90,18 +89,6 @@ std::pair<std::vector<std::int64_t>, std::vector<std::int64_t>> parted(
     return out;
 }
 
-/// Runs of a check that stand in gaps.
-std::size_t in_gaps(const FaultyLife& life, std::size_t check)
-{
-    const auto journal = exporters::Journal::inspect(life.directory() + "/journal");
-    REQUIRE_MESSAGE(journal.has_value(), (journal ? "" : journal.error().message));
-    std::size_t runs = 0;
-    for (const exporters::Gap& gap : journal->gaps)
-        if (gap.samples && gap.check && gap.check->id == static_cast<std::int64_t>(check))
-            runs += gap.runs;
-    return runs;
-}
-
 /// How many periods have no run, of which all the others have one each.
 std::size_t holes(const std::vector<std::int64_t>& times)
 {
@@ -140,8 +127,8 @@ TEST_CASE("the clock is set an hour back: no run is lost, none comes twice")
         CHECK(seam % period_ms == 0);
         REQUIRE(seam >= period_ms);
         const auto at_seam = static_cast<std::size_t>(seam / period_ms) - 1;
-        CHECK(holes(before) + at_seam + holes(after) <= in_gaps(life, check));
-        CHECK(in_gaps(life, check) <= few);
+        CHECK(holes(before) + at_seam + holes(after) <= life.missing(check).size());
+        CHECK(life.missing(check).size() <= few);
     }
 }
 

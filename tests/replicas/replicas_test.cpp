@@ -34,7 +34,7 @@ void connected(const Installation& here)
 
 /// Both probes go to the second replica; one that it turns away, since the lease of its last
 /// session is not given back yet, sits at the first.
-void all_at_second(Installation& here)
+void send_to_second(Installation& here)
 {
     for (const auto& probe : here.probes) {
         probe->use_addresses(here.addresses(1));
@@ -91,7 +91,7 @@ TEST_SUITE("replicas/two")
     {
         Installation here{two_replicas()};
         connected(here);
-        all_at_second(here);
+        send_to_second(here);
         here.writers->start();
         here.writers->await_acknowledged(40);
         here.replicas[1]->kill();
@@ -114,7 +114,7 @@ TEST_SUITE("replicas/two")
         connected(here);  // each at its own replica
         const std::string owner = here.database.sql(
             fmt::format("SELECT lease_owner FROM probes WHERE id = {}", here.probe_ids[1]));
-        all_at_second(here);
+        send_to_second(here);
         here.writers->start();
         here.writers->await_acknowledged(40);
         CHECK(here.replicas[1]->stop() == 0);

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <doctest/doctest.h>
 #include <sys/socket.h>
@@ -10,7 +11,6 @@
 
 #include <array>
 #include <string_view>
-#include <thread>
 
 using namespace sonde;
 using namespace std::chrono_literals;
@@ -24,6 +24,13 @@ using asio::ip::tcp;
 using asio::ip::udp;
 
 constexpr auto asleep = 40ms;  // of a reader who comes late
+
+/// Lets the time pass: that alone is what these tests are about, and nothing else happens in it.
+void come_late(std::chrono::milliseconds by = asleep)
+{
+    asio::io_context loop;
+    asio::steady_timer{loop, by}.wait();
+}
 
 /// Stamps are there from some time after they were asked for.
 const bool stamping = [] {
@@ -61,7 +68,7 @@ TEST_SUITE("net")
         const auto began = Clock::now();
         ours.send_to(asio::buffer("news", 4), ours.local_endpoint());
         const auto sent = Clock::now();
-        std::this_thread::sleep_for(asleep);
+        come_late();
         std::array<char, 16> bytes{};
         const auto got = net::receive(ours.native_handle(), bytes);
         CHECK_FALSE(got.error);
@@ -78,7 +85,7 @@ TEST_SUITE("net")
         Pair pair;
         const auto began = Clock::now();
         pair.say("one");
-        std::this_thread::sleep_for(asleep);
+        come_late();
         pair.say("two");
         const auto first = net::peek(pair.fd(), Bytes::first);
         const auto all = net::peek(pair.fd(), Bytes::all);
@@ -118,7 +125,7 @@ TEST_SUITE("net")
     TEST_CASE("a handshake is as long as the kernel says, unless that cannot be")
     {
         Pair pair;
-        std::this_thread::sleep_for(asleep);
+        come_late();
         const auto took = net::handshake_time(pair.fd(), asleep);
         REQUIRE(took.has_value());
         CHECK(*took > 0ns);
@@ -140,7 +147,7 @@ TEST_SUITE("net")
             for (int flight = 0; flight < 2; ++flight) {
                 second = std::chrono::steady_clock::now();
                 pair.say("flight");
-                std::this_thread::sleep_for(asleep);
+                come_late();
                 arrivals.look(pair.fd());
                 net::receive(pair.fd(), bytes);
                 arrivals.handled();
@@ -165,7 +172,7 @@ TEST_SUITE("net")
                 const auto asked = Clock::now();
                 pair.say("answer");
                 const auto said = Clock::now();
-                std::this_thread::sleep_for(asleep);
+                come_late();
                 arrivals.look(pair.fd());
                 if (!looked)
                     arrivals.handled();
@@ -186,10 +193,10 @@ TEST_SUITE("net")
         net::Arrivals arrivals;
         arrivals.begin(true);
         pair.say("last flight of a handshake");
-        std::this_thread::sleep_for(asleep);
+        come_late();
         arrivals.look(pair.fd());
         const auto asked = Clock::now();
-        std::this_thread::sleep_for(1ms);
+        come_late(1ms);
         const auto answered = arrivals.answered(asked);
         arrivals.end();
         CHECK(answered >= asked + 1ms);
@@ -200,7 +207,7 @@ TEST_SUITE("net")
     {
         const auto before = net::starved();
         CHECK(before >= 0ns);
-        std::this_thread::sleep_for(1ms);
+        come_late(1ms);
         CHECK(net::starved() >= before);
     }
 }
