@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -12,17 +13,39 @@
 namespace sonde::logfmt {
 namespace {
 
-bool special(unsigned char c)
+/// What a byte asks of the value it is in.
+enum Need : unsigned char {
+    quotes = 1,       ///< around the value
+    escape = 2,       ///< of itself, in quotes
+    escape_only = 4,  ///< as `escape`, but a value may have it without quotes
+    decoding = 8,     ///< part of what may be UTF-8
+};
+
+constexpr auto needs = [] {
+    std::array<unsigned char, 256> of{};
+    for (unsigned byte = 0; byte < ' '; ++byte)
+        of[byte] = quotes | escape;
+    of[' '] = quotes;
+    of['='] = quotes;
+    of['"'] = quotes | escape;
+    of['\\'] = escape_only;
+    of[0x7f] = quotes | escape;
+    for (unsigned byte = 0x80; byte < of.size(); ++byte)
+        of[byte] = decoding;
+    return of;
+}();
+
+unsigned need_of(char c)
 {
-    return c <= ' ' || c == '=' || c == '"' || c == 0x7f;
+    return needs[static_cast<unsigned char>(c)];
 }
 
-/// Printable ASCII that needs neither quotes nor escapes: nearly all there is.
-bool all_plain(std::string_view text, bool blanks)
+unsigned needs_of(std::string_view text)
 {
-    return std::all_of(text.begin(), text.end(), [blanks](char c) {
-        return (c > ' ' && c < 0x7f && c != '=' && c != '"' && c != '\\') || (blanks && c == ' ');
-    });
+    unsigned all = 0;
+    for (const char c : text)
+        all |= need_of(c);
+    return all;
 }
 
 void append_escaped(std::string& line, char c)
@@ -44,29 +67,15 @@ void append_escaped(std::string& line, char c)
         line += "\\t";
         return;
     default:
-        break;
+        line += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
     }
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < ' ' || byte == 0x7f)
-        line += fmt::format("\\u{:04x}", byte);
-    else
-        line += c;
-}
-
-/// Length of the well-formed UTF-8 character at the start of `bytes`; 0 when there is none.
-std::size_t character(std::string_view bytes)
-{
-    for (std::size_t length = 1; length <= std::min<std::size_t>(bytes.size(), 4); ++length)
-        if (text::is_utf8(bytes.substr(0, length)))
-            return length;
-    return 0;
 }
 
 void append_key(std::string& line, std::string_view key)
 {
     while (!key.empty()) {
-        const auto length = character(key);
-        if (length > 1 || (length == 1 && !special(static_cast<unsigned char>(key.front()))))
+        const auto length = text::character(key);
+        if (length > 0 && (need_of(key.front()) & quotes) == 0)
             line += key.substr(0, length);
         key.remove_prefix(std::max<std::size_t>(length, 1));
     }
@@ -76,7 +85,14 @@ void append_quoted(std::string& line, std::string_view value)
 {
     line += '"';
     while (!value.empty()) {
-        const auto length = character(value);
+        const auto first = std::find_if(value.begin(), value.end(),
+            [](char c) { return (need_of(c) & (escape | escape_only | decoding)) != 0; });
+        const auto as_it_is = static_cast<std::size_t>(first - value.begin());
+        line += value.substr(0, as_it_is);
+        value.remove_prefix(as_it_is);
+        if (value.empty())
+            break;
+        const auto length = text::character(value);
         if (length == 0)
             line += "\\ufffd";
         else if (length == 1)
@@ -94,21 +110,18 @@ void append(std::string& line, std::string_view key, std::string_view value)
 {
     if (!line.empty())
         line += ' ';
-    if (all_plain(key, false))
+    if (needs_of(key) == 0)
         line += key;
     else
         append_key(line, key);
     line += '=';
-    if (all_plain(value, false))
+    const unsigned all = needs_of(value);
+    if ((all & quotes) == 0 && ((all & decoding) == 0 || text::is_utf8(value)))
         line += value;
-    else if (all_plain(value, true))
+    else if (all == quotes)
         line.append(1, '"').append(value).append(1, '"');
-    else if (!text::is_utf8(value) || std::any_of(value.begin(), value.end(), [](char c) {
-                 return special(static_cast<unsigned char>(c));
-             }))
-        append_quoted(line, value);
     else
-        line += value;
+        append_quoted(line, value);
 }
 
 std::string number(double value)

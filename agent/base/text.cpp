@@ -19,31 +19,6 @@ constexpr auto values_of_digits = [] {
     return values;
 }();
 
-/// Length of the well-formed UTF-8 sequence at the start of `bytes`; 0 when there is none.
-std::size_t sequence(std::string_view bytes)
-{
-    const auto at = [&](std::size_t i) {
-        return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
-    };
-    const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
-    const unsigned lead = at(0);
-    if (lead < 0x80)
-        return bytes.empty() ? 0 : 1;
-    if (lead >= 0xc2 && lead <= 0xdf)
-        return tail(1) ? 2 : 0;
-    if (lead >= 0xe0 && lead <= 0xef) {
-        const bool overlong = lead == 0xe0 && at(1) < 0xa0;
-        const bool surrogate = lead == 0xed && at(1) > 0x9f;
-        return !overlong && !surrogate && tail(1) && tail(2) ? 3 : 0;
-    }
-    if (lead >= 0xf0 && lead <= 0xf4) {
-        const bool overlong = lead == 0xf0 && at(1) < 0x90;
-        const bool too_large = lead == 0xf4 && at(1) > 0x8f;
-        return !overlong && !too_large && tail(1) && tail(2) && tail(3) ? 4 : 0;
-    }
-    return 0;
-}
-
 std::size_t distance(std::string_view a, std::string_view b)
 {
     std::vector<std::size_t> row(b.size() + 1);
@@ -123,10 +98,34 @@ std::string hex(std::string_view bytes)
     return out;
 }
 
+std::size_t character(std::string_view bytes)
+{
+    const auto at = [&](std::size_t i) {
+        return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U;
+    };
+    const auto tail = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
+    const unsigned lead = at(0);
+    if (lead < 0x80)
+        return bytes.empty() ? 0 : 1;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        return tail(1) ? 2 : 0;
+    if (lead >= 0xe0 && lead <= 0xef) {
+        const bool overlong = lead == 0xe0 && at(1) < 0xa0;
+        const bool surrogate = lead == 0xed && at(1) > 0x9f;
+        return !overlong && !surrogate && tail(1) && tail(2) ? 3 : 0;
+    }
+    if (lead >= 0xf0 && lead <= 0xf4) {
+        const bool overlong = lead == 0xf0 && at(1) < 0x90;
+        const bool too_large = lead == 0xf4 && at(1) > 0x8f;
+        return !overlong && !too_large && tail(1) && tail(2) && tail(3) ? 4 : 0;
+    }
+    return 0;
+}
+
 bool is_utf8(std::string_view bytes)
 {
     while (!bytes.empty()) {
-        const auto length = sequence(bytes);
+        const auto length = character(bytes);
         if (length == 0)
             return false;
         bytes.remove_prefix(length);
@@ -139,7 +138,7 @@ std::string repair_utf8(std::string_view bytes)
     std::string out;
     out.reserve(bytes.size());
     while (!bytes.empty()) {
-        const auto length = sequence(bytes);
+        const auto length = character(bytes);
         if (length == 0)
             out += "\xef\xbf\xbd";
         else

@@ -14,7 +14,9 @@ std::string base64(std::string_view bytes);
 /// Strict but for CR and LF, which are skipped (spec 04 §1.5). @return Error "bad_base64".
 Result<std::string> from_base64(std::string_view text);
 
-std::string hex(std::string_view bytes);          ///< lower case
+std::string hex(std::string_view bytes);  ///< lower case
+/// Length of the well-formed UTF-8 character that `bytes` begin with; 0 when there is none.
+std::size_t character(std::string_view bytes);
 bool is_utf8(std::string_view bytes);             ///< well-formed, no surrogates (RFC 3629)
 std::string repair_utf8(std::string_view bytes);  ///< each ill-formed byte becomes U+FFFD
 /// At most `limit` bytes, cut between characters, "..." included where something was cut.
