@@ -38,13 +38,6 @@ EncodedLabels::EncodedLabels(const LabelSet& labels)
     bytes_.shrink_to_fit();
 }
 
-std::string_view EncodedLabels::range(std::size_t first, std::size_t last) const
-{
-    const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
-    const std::size_t end = last == 0 ? 0 : ends_[last - 1];
-    return std::string_view{bytes_}.substr(begin, end - begin);
-}
-
 SeriesShape::SeriesShape(std::vector<Series> series, const std::vector<std::string>& shared,
     const std::vector<std::string>& info)
 {
@@ -78,44 +71,6 @@ Identities::Identities(const std::vector<LabelSet>& series)
         own.push_back({labels});
     shape_ = std::make_shared<const SeriesShape>(
         std::move(own), std::vector<std::string>{}, std::vector<std::string>{});
-}
-
-std::size_t SeriesShape::first_piece(std::size_t series) const
-{
-    return series < merged_.size() ? merged_[series].first_piece : pieces_.size();
-}
-
-std::size_t SeriesShape::own_begin(std::size_t series) const
-{
-    return series < merged_.size() ? merged_[series].own_begin : own_.size();
-}
-
-const EncodedLabels& Identities::shared_of(std::size_t series) const
-{
-    return shape_->merged_[series].info ? info_ : shared_;
-}
-
-std::size_t Identities::encoded_size(std::size_t series) const
-{
-    const EncodedLabels& shared = shared_of(series);
-    return shape_->own_begin(series + 1) - shape_->own_begin(series) +
-           shared.range(0, shared.size()).size();
-}
-
-void Identities::encode(std::size_t series, std::string& out) const
-{
-    const SeriesShape& shape = *shape_;
-    const EncodedLabels& shared = shared_of(series);
-    const std::string_view own{shape.own_};
-    std::size_t own_at = shape.own_begin(series);
-    std::size_t shared_at = 0;
-    for (std::size_t i = shape.first_piece(series); i < shape.first_piece(series + 1); ++i) {
-        const SeriesShape::Piece& piece = shape.pieces_[i];
-        out += own.substr(own_at, piece.own_end - own_at);
-        out += shared.range(shared_at, piece.shared_end);
-        own_at = piece.own_end;
-        shared_at = piece.shared_end;
-    }
 }
 
 LabelSet Identities::labels(std::size_t series) const

@@ -26,7 +26,13 @@ public:
     explicit EncodedLabels(const LabelSet& labels);
 
     /// The bytes of labels `first` to before `last`.
-    std::string_view range(std::size_t first, std::size_t last) const;
+    std::string_view range(std::size_t first, std::size_t last) const
+    {
+        const std::size_t begin = first == 0 ? 0 : ends_[first - 1];
+        const std::size_t end = last == 0 ? 0 : ends_[last - 1];
+        return std::string_view{bytes_}.substr(begin, end - begin);
+    }
+    std::string_view all() const { return bytes_; }
     std::size_t size() const { return ends_.size(); }
 
     bool operator==(const EncodedLabels&) const = default;
@@ -56,8 +62,15 @@ public:
 private:
     friend class Identities;
 
-    std::size_t first_piece(std::size_t series) const;  ///< of size(): behind the last one
-    std::size_t own_begin(std::size_t series) const;
+    /// Of size(): behind the last one.
+    std::size_t first_piece(std::size_t series) const
+    {
+        return series < merged_.size() ? merged_[series].first_piece : pieces_.size();
+    }
+    std::size_t own_begin(std::size_t series) const
+    {
+        return series < merged_.size() ? merged_[series].own_begin : own_.size();
+    }
 
     /// Own bytes, then shared labels up to a place; and again.
     struct Piece {
@@ -86,14 +99,37 @@ public:
 
     std::size_t size() const { return shape_->size(); }
     /// How many bytes encode() appends.
-    std::size_t encoded_size(std::size_t series) const;
-    /// Appends the labels of a series as fields of TimeSeries.
-    void encode(std::size_t series, std::string& out) const;
+    std::size_t encoded_size(std::size_t series) const
+    {
+        return shape_->own_begin(series + 1) - shape_->own_begin(series) +
+               shared_of(series).all().size();
+    }
+    /// Appends the labels of a series as fields of TimeSeries; to what, see wire.h.
+    template <class Out>
+    void encode(std::size_t series, Out& out) const
+    {
+        const SeriesShape& shape = *shape_;
+        const EncodedLabels& shared = shared_of(series);
+        const std::string_view own{shape.own_};
+        std::size_t own_at = shape.own_begin(series);
+        std::size_t shared_at = 0;
+        const std::size_t end = shape.first_piece(series + 1);
+        for (std::size_t i = shape.first_piece(series); i < end; ++i) {
+            const SeriesShape::Piece& piece = shape.pieces_[i];
+            out.append(own.substr(own_at, piece.own_end - own_at));
+            out.append(shared.range(shared_at, piece.shared_end));
+            own_at = piece.own_end;
+            shared_at = piece.shared_end;
+        }
+    }
     /// The labels of a series, read back.
     LabelSet labels(std::size_t series) const;
 
 private:
-    const EncodedLabels& shared_of(std::size_t series) const;
+    const EncodedLabels& shared_of(std::size_t series) const
+    {
+        return shape_->merged_[series].info ? info_ : shared_;
+    }
 
     std::shared_ptr<const SeriesShape> shape_;
     EncodedLabels shared_;

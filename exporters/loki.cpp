@@ -1,23 +1,37 @@
 #include "exporters/loki.h"
 
-#include "exporters/wire.h"
-
 #include <chrono>
 
 namespace sonde::exporters {
 namespace {
 
-std::string encode_time(std::chrono::system_clock::time_point time)
-{
-    const auto since =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-    std::string out;
-    wire::field_varint(out, 1, static_cast<std::uint64_t>(seconds.count()));
-    if (const auto nanos = (since - seconds).count(); nanos != 0)
-        wire::field_varint(out, 2, static_cast<std::uint64_t>(nanos));
-    return out;
-}
+/// A google.protobuf.Timestamp.
+class Time {
+public:
+    explicit Time(std::chrono::system_clock::time_point time)
+    {
+        const auto since =
+            std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch());
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+        seconds_ = static_cast<std::uint64_t>(seconds.count());
+        nanos_ = static_cast<std::uint64_t>((since - seconds).count());
+    }
+
+    std::size_t size() const
+    {
+        return 1 + wire::varint_size(seconds_) + (nanos_ == 0 ? 0 : 1 + wire::varint_size(nanos_));
+    }
+    void write(wire::Message& out) const
+    {
+        wire::field_varint(out, 1, seconds_);
+        if (nanos_ != 0)
+            wire::field_varint(out, 2, nanos_);
+    }
+
+private:
+    std::uint64_t seconds_ = 0;
+    std::uint64_t nanos_ = 0;
+};
 
 }  // namespace
 
@@ -41,36 +55,35 @@ std::string labels_text(const std::vector<Label>& labels)
     return out += '}';
 }
 
-std::string encode_stream(const LogStream& stream)
+wire::Block encode_stream(const LogStream& stream)
 {
     std::string metadata;
-    std::string part;
     for (const Label& label : stream.structured_metadata) {
-        part.clear();
-        wire::field_bytes(part, 1, label.name);
-        wire::field_bytes(part, 2, label.value);
-        wire::field_bytes(metadata, 3, part);
+        wire::begin_field_bytes(metadata, 3,
+            wire::field_size(label.name.size()) + wire::field_size(label.value.size()));
+        wire::field_bytes(metadata, 1, label.name);
+        wire::field_bytes(metadata, 2, label.value);
     }
     const std::string labels = labels_text(stream.labels);
-    std::size_t size = labels.size();
-    constexpr std::size_t around = 32;  // tags, lengths and the time
+    const auto entry_size = [&](const LogLine& line) {
+        return wire::field_size(Time{line.time}.size()) + wire::field_size(line.line.size()) +
+               metadata.size();
+    };
+    std::size_t size = wire::field_size(labels.size());
     for (const LogLine& line : stream.lines)
-        size += line.line.size() + metadata.size() + around;
-    std::string adapter;
-    adapter.reserve(size);
-    wire::field_bytes(adapter, 1, labels);
+        size += wire::field_size(entry_size(line));
+    wire::Message request{wire::field_size(size)};
+    wire::begin_field_bytes(request, 1, size);
+    wire::field_bytes(request, 1, labels);
     for (const LogLine& line : stream.lines) {
-        part.clear();
-        wire::field_bytes(part, 1, encode_time(line.time));
-        wire::field_bytes(part, 2, line.line);
-        wire::begin_field_bytes(adapter, 2, part.size() + metadata.size());
-        adapter += part;
-        adapter += metadata;
+        const Time time{line.time};
+        wire::begin_field_bytes(request, 2, entry_size(line));
+        wire::begin_field_bytes(request, 1, time.size());
+        time.write(request);
+        wire::field_bytes(request, 2, line.line);
+        request.append(metadata);
     }
-    std::string request;
-    request.reserve(adapter.size() + around);
-    wire::field_bytes(request, 1, adapter);
-    return request;
+    return wire::compress(request.text());
 }
 
 }  // namespace sonde::exporters

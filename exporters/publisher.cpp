@@ -120,12 +120,13 @@ struct Publisher::State {
 void Publisher::State::arrive(JournalEntry entry, bool on_disk)
 {
     Lanes& ways = lanes(entry.tenant);
+    const auto now = Clock::now();
     for (const Type type : {Type::metrics, Type::logs}) {
         wire::Block& block = type == Type::metrics ? entry.metrics : entry.logs;
         if (block.body.empty())
             continue;
-        lane::Record record{entry.sequence, entry.run_of, entry.timestamp_ms, std::move(block),
-            Clock::now(), on_disk, false};
+        lane::Record record{entry.sequence, entry.run_of, entry.timestamp_ms, std::move(block), now,
+            on_disk, false};
         ways.of(type).add(std::move(record));
     }
 }
@@ -210,11 +211,11 @@ void Publisher::publish(Payload payload)
     entry.timestamp_ms = payload.timestamp_ms;
     Lanes& lanes = s.lanes(payload.tenant);
     if (!payload.values.empty()) {
-        entry.metrics = wire::compress(encode_series(payload));
+        entry.metrics = encode_series(payload);
         lanes.metrics.expect();
     }
     if (payload.logs) {
-        entry.logs = wire::compress(encode_stream(*payload.logs));
+        entry.logs = encode_stream(*payload.logs);
         lanes.logs.expect();
     }
     if (s.journal)

@@ -4,32 +4,26 @@
 
 namespace sonde::exporters {
 
-std::string encode_series(const Payload& payload)
+wire::Block encode_series(const Payload& payload)
 {
-    std::string request;
     if (!payload.series)
-        return request;
-    constexpr std::size_t around = 32;  // tags, lengths, value and time
+        return wire::compress({});
     const Identities& series = *payload.series;
-    std::size_t size = 0;
-    for (std::size_t i = 0; i < series.size(); ++i)
-        size += series.encoded_size(i) + around;
-    request.reserve(size);
     std::string time;
     wire::field_varint(time, 2, static_cast<std::uint64_t>(payload.timestamp_ms));
-    std::string sample;
-    std::string tagged;
+    const std::size_t sample = 1 + sizeof(double) + time.size();
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < payload.values.size(); ++i)
+        size += wire::field_size(series.encoded_size(i) + wire::field_size(sample));
+    wire::Message request{size};
     for (std::size_t i = 0; i < payload.values.size(); ++i) {
-        sample.clear();
-        wire::field_double(sample, 1, payload.values[i]);
-        sample += time;
-        tagged.clear();
-        wire::field_bytes(tagged, 2, sample);
-        wire::begin_field_bytes(request, 1, series.encoded_size(i) + tagged.size());
+        wire::begin_field_bytes(request, 1, series.encoded_size(i) + wire::field_size(sample));
         series.encode(i, request);
-        request += tagged;
+        wire::begin_field_bytes(request, 2, sample);
+        wire::field_double(request, 1, payload.values[i]);
+        request.append(time);
     }
-    return request;
+    return wire::compress(request.text());
 }
 
 }  // namespace sonde::exporters

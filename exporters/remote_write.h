@@ -1,13 +1,12 @@
 #pragma once
 
 #include "exporters/payload.h"
-
-#include <string>
+#include "exporters/wire.h"
 
 namespace sonde::exporters {
 
 /// The series of a payload as fields of `prometheus.WriteRequest` (remote write 1.0; spec 03 §4.3).
-/// Several such texts one after the other are one request.
-std::string encode_series(const Payload& payload);
+/// Several such blocks one after the other are one request.
+wire::Block encode_series(const Payload& payload);
 
 }  // namespace sonde::exporters

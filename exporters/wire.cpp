@@ -2,27 +2,7 @@
 
 #include <snappy.h>
 
-#include <array>
-#include <bit>
-
 namespace sonde::exporters::wire {
-namespace {
-
-enum Type : unsigned { varint_type = 0, fixed64_type = 1, bytes_type = 2 };
-
-void tag(std::string& out, unsigned field, Type type)
-{
-    out += static_cast<char>(field << 3U | type);
-}
-
-}  // namespace
-
-void varint(std::string& out, std::uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7U)
-        out += static_cast<char>(value | 0x80U);
-    out += static_cast<char>(value);
-}
 
 std::optional<std::uint64_t> take_varint(std::string_view& bytes)
 {
@@ -37,42 +17,16 @@ std::optional<std::uint64_t> take_varint(std::string_view& bytes)
     return std::nullopt;
 }
 
-void field_varint(std::string& out, unsigned field, std::uint64_t value)
-{
-    tag(out, field, varint_type);
-    varint(out, value);
-}
-
-void field_double(std::string& out, unsigned field, double value)
-{
-    tag(out, field, fixed64_type);
-    static_assert(std::endian::native == std::endian::little);
-    const auto bits = std::bit_cast<std::array<char, sizeof value>>(value);
-    out.append(bits.data(), bits.size());
-}
-
-void begin_field_bytes(std::string& out, unsigned field, std::size_t bytes)
-{
-    tag(out, field, bytes_type);
-    varint(out, bytes);
-}
-
-void field_bytes(std::string& out, unsigned field, std::string_view bytes)
-{
-    begin_field_bytes(out, field, bytes.size());
-    out += bytes;
-}
-
 Block compress(std::string_view raw)
 {
-    Block block;
-    snappy::Compress(raw.data(), raw.size(), &block.body);
-    std::size_t prefix = 1;  // the raw size as a varint stands in front
-    for (std::size_t rest = raw.size(); rest >= 0x80; rest >>= 7U)
-        ++prefix;
-    block.body.erase(0, prefix);
-    block.raw_size = raw.size();
-    return block;
+    // Into memory of its own: a string would be filled with zeros first, and would keep for as long
+    // as it waits in a queue the room that text no compression helps takes.
+    const auto room =
+        std::make_unique_for_overwrite<char[]>(snappy::MaxCompressedLength(raw.size()));
+    std::size_t size = 0;
+    snappy::RawCompress(raw.data(), raw.size(), room.get(), &size);
+    const std::size_t prefix = varint_size(raw.size());  // the raw size stands in front
+    return {std::string(room.get() + prefix, size - prefix), raw.size()};
 }
 
 }  // namespace sonde::exporters::wire

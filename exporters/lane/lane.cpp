@@ -37,7 +37,7 @@ void Lane::expect()
 
 void Lane::add(Record record)
 {
-    for (const Record& old : queue_.expire(Clock::now()))
+    for (const Record& old : queue_.expire(record.queued))
         lose(stored_of(old), GapReason::too_old);
     queue_.add(std::move(record));
     make_room();
