@@ -98,7 +98,7 @@ struct Run {
     std::vector<Phase> phases;  ///< those reached so far
 
     /// This probe's own part in the time of the run: see delay_of() in run_once.h.
-    std::chrono::nanoseconds starved_before{0};  ///< net::starved() when it began
+    std::chrono::nanoseconds starved_before{0};  ///< net::starved_lately() when it began
     std::chrono::nanoseconds late{0};  ///< news of the target lay there, the loop was busy
 
     /// The first failure that has been explained by a checker which goes on all the same: the

@@ -64,6 +64,7 @@ void finish(Report& report, Run& run, const Kind& kind)
 {
     judge_own_delay(report, run);
     CheckLog::Fields ends;
+    ends.reserve(2 + run.closing.size());
     ends.emplace_back("duration_seconds", report.duration_seconds);
     ends.emplace_back("walltime_seconds", report.wall_seconds);
     for (LogField& more : run.closing)
@@ -97,7 +98,7 @@ void Run::took(std::string_view phase_name, double seconds)
 
 OwnDelay delay_of(const Run& run)
 {
-    const auto starved = net::starved() - run.starved_before;
+    const auto starved = net::starved_lately() - run.starved_before;
     return {run.late, std::max(starved, std::chrono::nanoseconds::zero())};
 }
 
@@ -139,8 +140,9 @@ asio::awaitable<Report> run_once(const Kind& kind, const Checker& checker, net::
     report.started_at = std::chrono::system_clock::now();
     const auto deadline = net::Clock::now() + subject.timeout;
     Run run{net, options, subject, deadline, "resolve", {}, CheckLog{kind.layout}, {}, {}, 0, {},
-        net::starved()};
+        net::starved_lately()};
     CheckLog::Fields begins;
+    begins.reserve(2);
     begins.emplace_back("type", kind.name);
     begins.emplace_back("timeout_seconds", std::chrono::duration<double>(subject.timeout).count());
     run.log.frame(CheckLog::Level::info, "Beginning check", std::move(begins));

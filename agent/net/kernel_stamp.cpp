@@ -158,6 +158,18 @@ nanoseconds starved()
     return nanoseconds{std::strtoull(rest, nullptr, 10)};
 }
 
+nanoseconds starved_lately()
+{
+    constexpr std::chrono::microseconds lately{100};
+    static thread_local SteadyTime asked;
+    static thread_local nanoseconds answer{0};
+    if (const auto now = Clock::now(); now - asked > lately) {
+        answer = starved();
+        asked = now;
+    }
+    return answer;
+}
+
 void Arrivals::begin(bool tls)
 {
     *this = {};

@@ -67,6 +67,9 @@ std::optional<std::chrono::nanoseconds> handshake_time(
 /// For how long this thread could have run but had no core, since it began; zero when the kernel
 /// does not tell (CONFIG_SCHED_INFO).
 std::chrono::nanoseconds starved();
+/// The same, as it was at most a tenth of a millisecond ago: asking costs as much as sending a
+/// packet, and runs begin and end in crowds.
+std::chrono::nanoseconds starved_lately();
 
 /// When the news of a connection came in, told by whoever watches its socket, before they are read.
 class Arrivals {

@@ -3,6 +3,8 @@
 #include "agent/base/logfmt.h"
 #include "agent/base/text.h"
 
+#include <fmt/compile.h>
+
 #include <algorithm>
 #include <bit>
 #include <random>
@@ -111,8 +113,8 @@ std::string new_execution_id()
     static std::mt19937_64 engine{std::random_device{}()};
     const std::uint64_t high = (engine() & 0xffffffffffff0fffU) | 0x4000U;
     const std::uint64_t low = (engine() & 0x3fffffffffffffffU) | 0x8000000000000000U;
-    return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32U, high >> 16U & 0xffffU,
-        high & 0xffffU, low >> 48U, low & 0xffffffffffffU);
+    return fmt::format(FMT_COMPILE("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}"), high >> 32U,
+        high >> 16U & 0xffffU, high & 0xffffU, low >> 48U, low & 0xffffffffffffU);
 }
 
 }  // namespace sonde::schedule

@@ -4,6 +4,7 @@
 #include "checkers/dns/record_text.h"
 
 #include <boost/asio/ip/address.hpp>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <array>
@@ -96,8 +97,8 @@ bool read_section(Reader& reader, std::string_view bytes, unsigned count, std::v
             const std::string type_text = type_name(*type);
             const std::string class_text =
                 known ? class_name(*record_class) : fmt::format("CLASS{}", *record_class);
-            record.text =
-                fmt::format("{}\t{}\t{}\t{}\t{}", *owner, *ttl, class_text, type_text, *data);
+            record.text = fmt::format(
+                FMT_COMPILE("{}\t{}\t{}\t{}\t{}"), *owner, *ttl, class_text, type_text, *data);
         }
         into.push_back(std::move(record));
     }
@@ -263,18 +264,19 @@ std::string to_text(const Message& message)
             {0x0080U, " ra"}, {0x0040U, " z"}, {0x0020U, " ad"}, {0x0010U, " cd"}})
         if ((message.flags & bit) != 0)
             flags += name;
-    std::string out = fmt::format(";; opcode: QUERY, status: {}, id: {}\n;; flags:{}; QUERY: {}, "
-                                  "ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n",
-        rcode_name(message.rcode), message.id, flags, message.questions.size(),
-        message.answer.size(), message.authority.size(), message.additional.size());
+    std::string out =
+        fmt::format(FMT_COMPILE(";; opcode: QUERY, status: {}, id: {}\n;; flags:{}; QUERY: {}, "
+                                "ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n"),
+            rcode_name(message.rcode), message.id, flags, message.questions.size(),
+            message.answer.size(), message.authority.size(), message.additional.size());
     if (!message.questions.empty())
         out += "\n;; QUESTION SECTION:\n";
     for (const Question& question : message.questions)
-        out += fmt::format(";{}\t{}\t {}\n", question.name, class_name(question.question_class),
-            type_name(question.type));
+        out += fmt::format(FMT_COMPILE(";{}\t{}\t {}\n"), question.name,
+            class_name(question.question_class), type_name(question.type));
     const auto section = [&out](std::string_view name, const std::vector<Record>& records) {
         if (!records.empty())
-            out += fmt::format("\n;; {} SECTION:\n", name);
+            out.append("\n;; ").append(name).append(" SECTION:\n");
         for (const Record& record : records)
             out.append(record.text).append("\n");
     };

@@ -122,7 +122,7 @@ Verdict refuse(Run& run, const Section& section, std::string_view line, std::str
 
 Verdict judge_section(Run& run, const Section& section)
 {
-    run.log.info(fmt::format("Validating {} RRs", section.title));
+    run.log.info(std::string{"Validating "}.append(section.title).append(" RRs"));
     const Validator& rules = section.validator;
     if (section.records.empty() && !rules.required.empty())
         return refuse(run, section, "fail_if_not_matches_regexp specified but no RRs returned",
@@ -238,9 +238,10 @@ std::string DnsChecker::asked_name() const
 void DnsChecker::log_query(Run& run, const asio::ip::address& server, int retry) const
 {
     CheckLog::Fields query;
+    query.reserve(6);
     query.emplace_back("target", HostPort{server.to_string(), settings_.port}.text());
-    query.emplace_back("dial_protocol",
-        fmt::format("{}{}", settings_.tcp ? "tcp" : "udp", server.is_v4() ? 4 : 6));
+    query.emplace_back(
+        "dial_protocol", std::string{settings_.tcp ? "tcp" : "udp"} += server.is_v4() ? '4' : '6');
     query.emplace_back("query", asked_name());
     query.emplace_back("type", settings_.type);
     query.emplace_back("class", 1);
