@@ -70,21 +70,30 @@ void set_name(SSL* connection, const TlsPeer& peer)
     SSL_set_tlsext_host_name(connection, is_ip_literal(name) ? nullptr : name.data());
 }
 
+constexpr std::chrono::steady_clock::time_point never{};
+
+/// The time of the peer begins when it is asked: the key pair that we make for that is not its.
+void on_message(
+    int is_ours, int, int type, const void* bytes, std::size_t size, SSL* connection, void*)
+{
+    if (is_ours == 0 || type != SSL3_RT_HANDSHAKE || size == 0 ||
+        *static_cast<const unsigned char*>(bytes) != SSL3_MT_CLIENT_HELLO)
+        return;
+    if (TlsPeer* const peer = peer_of(connection); peer && peer->handshake_began == never)
+        peer->handshake_began = std::chrono::steady_clock::now();
+}
+
 void on_progress(const SSL* connection, int where, int alert)
 {
     TlsPeer* const peer = peer_of(connection);
     if (!peer)
         return;
-    const auto now = std::chrono::steady_clock::now();
-    const std::chrono::steady_clock::time_point never{};
-    if ((where & SSL_CB_HANDSHAKE_START) != 0 && peer->handshake_began == never) {
-        peer->handshake_began = now;
+    if ((where & SSL_CB_HANDSHAKE_START) != 0 && peer->handshake_began == never)
         set_name(const_cast<SSL*>(connection),
             *peer);  // NOLINT(cppcoreguidelines-pro-type-const-cast): ours
-    }
     // Comes again with the tickets of TLS 1.3: the first counts.
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && peer->handshake_done == never)
-        peer->handshake_done = now;
+        peer->handshake_done = std::chrono::steady_clock::now();
     constexpr int close_notify = 0;
     if (where == SSL_CB_READ_ALERT && (alert & 0xff) != close_notify)
         peer->alert = alert & 0xff;
@@ -145,6 +154,7 @@ private:
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
         SSL_CTX_set_cert_verify_callback(context, on_verify, nullptr);
         SSL_CTX_set_info_callback(context, on_progress);
+        SSL_CTX_set_msg_callback(context, on_message);
         SSL_CTX_set_cert_cb(context, on_certificate_request, nullptr);
         if (chain_.empty())
             return;

@@ -45,7 +45,7 @@ struct TlsPeer {
     std::string name;  ///< asked for and verified: a DNS name (sent as SNI) or an IP literal
 
     bool verify = true;  ///< set by the context: whether the certificate is judged
-    std::chrono::steady_clock::time_point handshake_began{};
+    std::chrono::steady_clock::time_point handshake_began{};  ///< ClientHello was written
     std::chrono::steady_clock::time_point handshake_done{};
     int version = 0;                         ///< negotiated, as soon as a certificate was judged
     std::vector<Certificate> sent;           ///< in the peer's order, leaf first

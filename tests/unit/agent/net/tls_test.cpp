@@ -320,6 +320,24 @@ TEST_SUITE("agent/net/tls")
         CHECK_FALSE(refused.peer.last_expiry.has_value());
     }
 
+    TEST_CASE("the handshake begins when the peer is asked, not when we get ready to")
+    {
+        const std::chrono::steady_clock::time_point never{};
+        net::TlsContexts contexts;
+        const auto context = *contexts.get(trusting(world().root));
+        for (const bool asks : {true, false}) {
+            CAPTURE(asks);
+            net::TlsPeer peer;
+            peer.name = "www.sonde.test";
+            const auto connection = context->connection(peer);
+            if (!asks)  // below what the context allows: nothing is left to ask for
+                SSL_set_max_proto_version(connection.get(), TLS1_1_VERSION);
+            SSL_set_bio(connection.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+            CHECK(SSL_connect(connection.get()) < 0);
+            CHECK((peer.handshake_began != never) == asks);
+        }
+    }
+
     TEST_CASE("settings that cannot be used are refused with their cause")
     {
         const World& w = world();
