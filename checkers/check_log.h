@@ -54,7 +54,17 @@ class CheckLog {
 public:
     using Level = LogEntry::Level;
     using Layout = LogEntry::Layout;
-    using Fields = std::vector<LogField>;
+    /// Room for what most lines have is made at once.
+    struct Fields : std::vector<LogField> {
+        using vector::vector;
+        template <class... Args>
+        void emplace_back(Args&&... args)
+        {
+            if (empty())
+                reserve(usual_fields);
+            vector::emplace_back(std::forward<Args>(args)...);
+        }
+    };
 
     /// `layout` is that of the kind's own lines.
     explicit CheckLog(Layout layout) : layout_{layout} { entries_.reserve(usual_lines); }
@@ -84,6 +94,7 @@ public:
 
 private:
     static constexpr std::size_t usual_lines = 16;
+    static constexpr std::size_t usual_fields = 6;
 
     void add(Layout layout, Level level, std::string_view message, Fields fields);
 

@@ -3,6 +3,11 @@
 #include <utility>
 
 namespace sonde::checkers {
+namespace {
+
+constexpr std::size_t usual_samples = 16;
+
+}  // namespace
 
 void Observations::set(const Metric& metric, double value, LabelValues label_values)
 {
@@ -11,6 +16,8 @@ void Observations::set(const Metric& metric, double value, LabelValues label_val
             sample.value = value;
             return;
         }
+    if (samples_.empty())
+        samples_.reserve(usual_samples);
     samples_.push_back({&metric, std::move(label_values), value});
 }
 

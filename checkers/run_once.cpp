@@ -64,7 +64,6 @@ void finish(Report& report, Run& run, const Kind& kind)
 {
     judge_own_delay(report, run);
     CheckLog::Fields ends;
-    ends.reserve(2 + run.closing.size());
     ends.emplace_back("duration_seconds", report.duration_seconds);
     ends.emplace_back("walltime_seconds", report.wall_seconds);
     for (LogField& more : run.closing)
@@ -73,6 +72,7 @@ void finish(Report& report, Run& run, const Kind& kind)
         run.log.frame(CheckLog::Level::info, "Check succeeded", std::move(ends));
     else
         run.log.frame(CheckLog::Level::error, "Check failed", std::move(ends));
+    report.phases.reserve(kind.phases.size());
     for (const std::string_view name : kind.phases) {
         const auto found = std::find_if(run.phases.begin(), run.phases.end(),
             [&](const Phase& phase) { return phase.name == name; });
@@ -142,7 +142,6 @@ asio::awaitable<Report> run_once(const Kind& kind, const Checker& checker, net::
     Run run{net, options, subject, deadline, "resolve", {}, CheckLog{kind.layout}, {}, {}, 0, {},
         net::starved_lately()};
     CheckLog::Fields begins;
-    begins.reserve(2);
     begins.emplace_back("type", kind.name);
     begins.emplace_back("timeout_seconds", std::chrono::duration<double>(subject.timeout).count());
     run.log.frame(CheckLog::Level::info, "Beginning check", std::move(begins));

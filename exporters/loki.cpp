@@ -37,7 +37,13 @@ private:
 
 std::string labels_text(const std::vector<Label>& labels)
 {
-    std::string out = "{";
+    std::string out;
+    constexpr std::size_t around = 8;  // and some escapes
+    std::size_t size = around;
+    for (const Label& label : labels)
+        size += label.name.size() + label.value.size() + around;
+    out.reserve(size);
+    out += '{';
     for (const Label& label : labels) {
         if (out.size() > 1)
             out += ',';

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <random>
 
 namespace sonde::schedule {
@@ -113,8 +114,11 @@ std::string new_execution_id()
     static std::mt19937_64 engine{std::random_device{}()};
     const std::uint64_t high = (engine() & 0xffffffffffff0fffU) | 0x4000U;
     const std::uint64_t low = (engine() & 0x3fffffffffffffffU) | 0x8000000000000000U;
-    return fmt::format(FMT_COMPILE("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}"), high >> 32U,
-        high >> 16U & 0xffffU, high & 0xffffU, low >> 48U, low & 0xffffffffffffU);
+    std::string id;
+    id.reserve(36);
+    fmt::format_to(std::back_inserter(id), FMT_COMPILE("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}"),
+        high >> 32U, high >> 16U & 0xffffU, high & 0xffffU, low >> 48U, low & 0xffffffffffffU);
+    return id;
 }
 
 }  // namespace sonde::schedule

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 
 namespace sonde::checkers::dns {
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::uint16_t opt_type = 41;
 constexpr std::size_t header_size = 12;
+constexpr std::size_t usual_text = 320;  // of a message with one answer
 
 struct Name {
     unsigned number;
@@ -97,8 +99,9 @@ bool read_section(Reader& reader, std::string_view bytes, unsigned count, std::v
             const std::string type_text = type_name(*type);
             const std::string class_text =
                 known ? class_name(*record_class) : fmt::format("CLASS{}", *record_class);
-            record.text = fmt::format(
-                FMT_COMPILE("{}\t{}\t{}\t{}\t{}"), *owner, *ttl, class_text, type_text, *data);
+            record.text.reserve(owner->size() + data->size() + 32);
+            fmt::format_to(std::back_inserter(record.text), FMT_COMPILE("{}\t{}\t{}\t{}\t{}"),
+                *owner, *ttl, class_text, type_text, *data);
         }
         into.push_back(std::move(record));
     }
@@ -264,15 +267,17 @@ std::string to_text(const Message& message)
             {0x0080U, " ra"}, {0x0040U, " z"}, {0x0020U, " ad"}, {0x0010U, " cd"}})
         if ((message.flags & bit) != 0)
             flags += name;
-    std::string out =
-        fmt::format(FMT_COMPILE(";; opcode: QUERY, status: {}, id: {}\n;; flags:{}; QUERY: {}, "
-                                "ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n"),
-            rcode_name(message.rcode), message.id, flags, message.questions.size(),
-            message.answer.size(), message.authority.size(), message.additional.size());
+    std::string out;
+    out.reserve(usual_text);
+    fmt::format_to(std::back_inserter(out),
+        FMT_COMPILE(";; opcode: QUERY, status: {}, id: {}\n;; flags:{}; QUERY: {}, "
+                    "ANSWER: {}, AUTHORITY: {}, ADDITIONAL: {}\n"),
+        rcode_name(message.rcode), message.id, flags, message.questions.size(),
+        message.answer.size(), message.authority.size(), message.additional.size());
     if (!message.questions.empty())
         out += "\n;; QUESTION SECTION:\n";
     for (const Question& question : message.questions)
-        out += fmt::format(FMT_COMPILE(";{}\t{}\t {}\n"), question.name,
+        fmt::format_to(std::back_inserter(out), FMT_COMPILE(";{}\t{}\t {}\n"), question.name,
             class_name(question.question_class), type_name(question.type));
     const auto section = [&out](std::string_view name, const std::vector<Record>& records) {
         if (!records.empty())

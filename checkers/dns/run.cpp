@@ -238,7 +238,6 @@ std::string DnsChecker::asked_name() const
 void DnsChecker::log_query(Run& run, const asio::ip::address& server, int retry) const
 {
     CheckLog::Fields query;
-    query.reserve(6);
     query.emplace_back("target", HostPort{server.to_string(), settings_.port}.text());
     query.emplace_back(
         "dial_protocol", std::string{settings_.tcp ? "tcp" : "udp"} += server.is_v4() ? '4' : '6');
