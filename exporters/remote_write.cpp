@@ -1,13 +1,11 @@
 #include "exporters/remote_write.h"
 
-#include "exporters/wire.h"
-
 namespace sonde::exporters {
 
 wire::Block encode_series(const Payload& payload)
 {
     if (!payload.series)
-        return wire::compress({});
+        return {};
     const Identities& series = *payload.series;
     std::string time;
     wire::field_varint(time, 2, static_cast<std::uint64_t>(payload.timestamp_ms));

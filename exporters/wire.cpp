@@ -19,8 +19,8 @@ std::optional<std::uint64_t> take_varint(std::string_view& bytes)
 
 Block compress(std::string_view raw)
 {
-    // Into memory of its own: a string would be filled with zeros first, and would keep for as long
-    // as it waits in a queue the room that text no compression helps takes.
+    // Not into a string: it would be filled with zeros first, and would keep the room of the worst
+    // case while it waits in a queue.
     const auto room =
         std::make_unique_for_overwrite<char[]>(snappy::MaxCompressedLength(raw.size()));
     std::size_t size = 0;

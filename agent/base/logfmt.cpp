@@ -15,10 +15,9 @@ namespace {
 
 /// What a byte asks of the value it is in.
 enum Need : unsigned char {
-    quotes = 1,       ///< around the value
-    escape = 2,       ///< of itself, in quotes
-    escape_only = 4,  ///< as `escape`, but a value may have it without quotes
-    decoding = 8,     ///< part of what may be UTF-8
+    quotes = 1,    ///< around the value
+    escape = 2,    ///< of itself, should there be quotes
+    decoding = 4,  ///< part of what may be UTF-8
 };
 
 constexpr auto needs = [] {
@@ -28,7 +27,7 @@ constexpr auto needs = [] {
     of[' '] = quotes;
     of['='] = quotes;
     of['"'] = quotes | escape;
-    of['\\'] = escape_only;
+    of['\\'] = escape;
     of[0x7f] = quotes | escape;
     for (unsigned byte = 0x80; byte < of.size(); ++byte)
         of[byte] = decoding;
@@ -86,7 +85,7 @@ void append_quoted(std::string& line, std::string_view value)
     line += '"';
     while (!value.empty()) {
         const auto first = std::find_if(value.begin(), value.end(),
-            [](char c) { return (need_of(c) & (escape | escape_only | decoding)) != 0; });
+            [](char c) { return (need_of(c) & (escape | decoding)) != 0; });
         const auto as_it_is = static_cast<std::size_t>(first - value.begin());
         line += value.substr(0, as_it_is);
         value.remove_prefix(as_it_is);

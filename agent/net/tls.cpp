@@ -72,7 +72,7 @@ void set_name(SSL* connection, const TlsPeer& peer)
 
 constexpr std::chrono::steady_clock::time_point never{};
 
-/// The time of the peer begins when it is asked: the key pair that we make for that is not its.
+/// The peer's time begins when it is asked: making our key pair is no part of it.
 void on_message(
     int is_ours, int, int type, const void* bytes, std::size_t size, SSL* connection, void*)
 {
@@ -88,9 +88,8 @@ void on_progress(const SSL* connection, int where, int alert)
     TlsPeer* const peer = peer_of(connection);
     if (!peer)
         return;
-    if ((where & SSL_CB_HANDSHAKE_START) != 0 && peer->handshake_began == never)
-        set_name(const_cast<SSL*>(connection),
-            *peer);  // NOLINT(cppcoreguidelines-pro-type-const-cast): ours
+    if ((where & SSL_CB_HANDSHAKE_START) != 0)
+        set_name(const_cast<SSL*>(connection), *peer);
     // Comes again with the tickets of TLS 1.3: the first counts.
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && peer->handshake_done == never)
         peer->handshake_done = std::chrono::steady_clock::now();

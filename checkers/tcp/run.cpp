@@ -55,7 +55,7 @@ private:
     Verdict unmatched(const Pattern& expected);
     Verdict broken(std::string_view line, Verdict verdict);
     void begin(std::string_view phase);
-    void end(std::chrono::nanoseconds late);
+    void end(std::chrono::nanoseconds late, std::chrono::nanoseconds before = {});
     void took(std::string_view phase, double seconds);
 
     Run& run_;
@@ -266,6 +266,7 @@ asio::awaitable<Verdict> Talk::send(std::string bytes)
 asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::string_view failed)
 {
     begin("tls");
+    const auto began = std::chrono::steady_clock::now();
     const auto context = run_.net.tls.get(settings_.tls_settings);
     if (!context) {
         open_.reset();
@@ -287,7 +288,7 @@ asio::awaitable<Verdict> Talk::secure(std::string_view config_failed, std::strin
         CheckLog::Fields fields = err(secured.message);
         co_return fail(run_, failed, std::move(fields), std::move(secured));
     }
-    end(connection_.late());
+    end(connection_.late(), peer_.handshake_began - began);
     co_return Verdict::pass();
 }
 
@@ -297,10 +298,11 @@ void Talk::begin(std::string_view phase)
     open_.emplace();
 }
 
-/// The open phase is over; its time is without `late`, our own part in it.
-void Talk::end(std::chrono::nanoseconds late)
+/// The open phase is over; its time is without `late`, our own part in it, and `before`, in which
+/// we got ready.
+void Talk::end(std::chrono::nanoseconds late, std::chrono::nanoseconds before)
 {
-    const double all = open_->seconds();
+    const double all = open_->seconds() - std::chrono::duration<double>(before).count();
     open_.reset();
     const double ours = std::min(all, std::chrono::duration<double>(late).count());
     run_.late += std::chrono::nanoseconds{static_cast<std::int64_t>(ours * 1e9)};
