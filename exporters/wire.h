@@ -34,7 +34,12 @@ public:
         std::memcpy(bytes_.get() + written_, bytes.data(), bytes.size());
         written_ += bytes.size();
     }
-    std::string_view text() const { return {bytes_.get(), written_}; }
+    /// Of all of it.
+    std::string_view text() const
+    {
+        assert(written_ == size_);
+        return {bytes_.get(), size_};
+    }
 
 private:
     std::size_t size_;

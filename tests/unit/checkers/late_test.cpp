@@ -1,5 +1,6 @@
 // Times are the target's also when the loop comes late to everything.
 #include "agent/base/text.h"
+#include "tests/support/late_loop.h"
 #include "tests/support/run_fixture.h"
 #include "tests/support/scripted_dns.h"
 #include "tests/support/scripted_server.h"
@@ -31,18 +32,11 @@ struct LateLoop : tests::RunFixture {
         servers.get_executor()};
     std::thread thread{[this] { servers.run(); }};
 
-    LateLoop() { block(); }
+    LateLoop() { tests::make_late(loop, turn); }
     ~LateLoop()
     {
         servers.stop();
         thread.join();
-    }
-    void block()
-    {
-        tests::asio::post(loop, [this] {
-            std::this_thread::sleep_for(turn);
-            block();
-        });
     }
     /// Builds a server on the thread that it lives on.
     template <class Server, class... Args>

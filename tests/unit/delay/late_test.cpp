@@ -1,13 +1,11 @@
 // What is reported over a line of known length by a loop that comes late to everything.
 #include "tests/support/delay_line.h"
 #include "tests/support/host_limits.h"
+#include "tests/support/late_loop.h"
 #include "tests/support/run_fixture.h"
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
 #include <doctest/doctest.h>
-
-#include <thread>
 
 using namespace sonde;
 using namespace std::chrono_literals;
@@ -31,13 +29,6 @@ struct LateOnTheLine : tests::RunFixture {
         MESSAGE("not run: needs CAP_SYS_ADMIN and CAP_NET_ADMIN");
         return false;
     }
-    void block()
-    {
-        tests::asio::post(loop, [this] {
-            std::this_thread::sleep_for(turn);
-            block();
-        });
-    }
     std::string target() const
     {
         return fmt::format("{}:{}", DelayLine::target(), server.local_endpoint().port());
@@ -60,7 +51,7 @@ TEST_SUITE("delay")
     {
         if (!lay({.delay = length / 2}))
             return;
-        block();
+        tests::make_late(loop, turn);
         constexpr double least = std::chrono::duration<double>(length).count();
         constexpr double most = std::chrono::duration<double>(turn).count() / 2;
         const auto ping = run(DelayLine::target(), R"({"ping": {"packetCount": 1}})");

@@ -149,6 +149,15 @@ TEST_CASE("any series read back as if each had been written by itself")
     }
 }
 
+TEST_CASE("no samples, and a time before 1970")
+{
+    Payload run = some_run();
+    run.timestamp_ms = -1;
+    CHECK(read_back({encode_series(run)}) == plain_request(run));
+    run.values.clear();
+    CHECK(encode_series(run).raw_size == 0);
+}
+
 TEST_CASE("the bits of a stale marker arrive as they are")
 {
     Payload payload = some_run();
@@ -186,6 +195,8 @@ TEST_CASE("a run's lines read back as if each had been written by itself")
 
     const std::string raw = plain_request(stream);
     CHECK(read_back({encode_stream(stream)}) == raw);
+    stream.lines = {{std::chrono::system_clock::time_point{nanoseconds{-1}}, "before 1970"}};
+    CHECK(read_back({encode_stream(stream)}) == plain_request(stream));
     stream.lines.clear();
     CHECK(read_back({encode_stream(stream)}) == plain_request(stream));
 }
